@@ -1,0 +1,222 @@
+"""The composition root: settings and an engine become services, services become the web application."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from aiohttp import web
+from filelock import FileLock, Timeout
+
+from cozygen.engines.base import Engine
+from cozygen.jobs.bus import EventBus
+from cozygen.jobs.service import JobService
+from cozygen.media.pool import MediaPool
+from cozygen.media.thumbs import ThumbnailStore
+from cozygen.settings import Settings
+from cozygen.storage.database import Database
+from cozygen.storage.documents import DocumentStore
+from cozygen.storage.paths import Root, atomic_write
+from cozygen.web import engine as engine_section
+from cozygen.web import health, inputs, jobs, openapi, static, thumbs, workflows
+from cozygen.web.api import Section
+from cozygen.web.errors import errors_middleware, log_middleware
+from cozygen.web.services import SERVICES, Services
+from cozygen.web.sockets import SocketHub
+from cozygen.workflows.service import WorkflowService
+
+log = logging.getLogger(__name__)
+
+SECTIONS: Sequence[Section] = (
+    health.section,
+    jobs.section,
+    workflows.section,
+    inputs.section,
+    thumbs.section,
+    engine_section.section,
+    static.section,
+)
+
+LOCAL_COMFYUI = "http://127.0.0.1:8188"
+EXAMPLE_IMAGE = "cozygen-example.png"
+
+
+class DataFolderInUseError(RuntimeError):
+    """Another studio works on the same data folder."""
+
+
+def starters_folder() -> Path:
+    """The starter workflows: in the installed package, or beside it in a checkout."""
+    packaged = Path(__file__).with_name("starters")
+    return packaged if packaged.is_dir() else Path(__file__).parent.parent / "workflows"
+
+
+async def choose_engine(settings: Settings, *, local: str = LOCAL_COMFYUI) -> tuple[Engine, str]:
+    """The engine that the settings ask for, and a sentence that says which one it is and why."""
+    from cozygen.engines import comfyui_http
+
+    url = settings.engine
+    if url == "auto":
+        version = await comfyui_http.probe(local)
+        if version is None:
+            return _embedded(settings), f"No ComfyUI answers at {local}; the built-in CPU engine renders."
+        return _comfyui(settings, local), f"ComfyUI {version} at {local} renders."
+    if url == "embedded":
+        return _embedded(settings), "The built-in CPU engine renders."
+    return _comfyui(settings, url), f"ComfyUI at {url} renders."
+
+
+def _embedded(settings: Settings) -> Engine:
+    from cozygen.engines.embedded.engine import EmbeddedEngine
+
+    return EmbeddedEngine(settings.inputs, settings.outputs, temp_folder(settings))
+
+
+def _comfyui(settings: Settings, url: str) -> Engine:
+    from cozygen.engines.comfyui_http import ComfyUIEngine
+
+    return ComfyUIEngine(url, output_dir=settings.outputs, input_dir=settings.inputs, temp_dir=temp_folder(settings))
+
+
+def temp_folder(settings: Settings) -> Path:
+    """Where preview pictures are kept until the next start."""
+    return settings.data_dir / "temp"
+
+
+def build_services(settings: Settings, engine: Engine) -> Services:
+    """Wire the services together; nothing is opened or started yet."""
+    database = Database(settings.data_dir / "cozygen.db")
+    documents = DocumentStore(settings.data_dir / "documents")
+    bus = EventBus()
+    media = MediaPool()
+    follow = settings.follow_symlinks
+    return Services(
+        settings=settings,
+        database=database,
+        documents=documents,
+        engine=engine,
+        bus=bus,
+        jobs=JobService(database, engine, bus),
+        workflows=WorkflowService(settings.workflows, documents),
+        sockets=SocketHub(),
+        media=media,
+        thumbs=ThumbnailStore(settings.data_dir / "thumbnails", media),
+        outputs=Root(settings.outputs, follow_symlinks=follow),
+        inputs=Root(settings.inputs, follow_symlinks=follow),
+        temp=Root(temp_folder(settings), follow_symlinks=False),
+    )
+
+
+def build_app(settings: Settings, engine: Engine) -> web.Application:
+    """The studio as an aiohttp application. Services start with the application."""
+    app = web.Application(middlewares=[log_middleware, errors_middleware], client_max_size=0)
+    app[SERVICES] = build_services(settings, engine)
+    app[openapi.DOCUMENT] = openapi.build_document(SECTIONS)
+    for section in SECTIONS:
+        for endpoint in section.endpoints:
+            for path in endpoint.paths:
+                if endpoint.method == "GET":
+                    app.router.add_get(path, endpoint)
+                else:
+                    app.router.add_route(endpoint.method, path, endpoint)
+    app.cleanup_ctx.append(_run)
+    app.on_shutdown.append(_shutdown)
+    return app
+
+
+async def _run(app: web.Application) -> AsyncIterator[None]:
+    services = app[SERVICES]
+    lock = FileLock(services.settings.data_dir / "studio.lock", timeout=0)
+    await asyncio.to_thread(_prepare, services, lock)
+    services.jobs.listen(services.sockets.on_event)
+    await services.jobs.start()
+    seeding = asyncio.create_task(_seed_example(services))
+    try:
+        yield
+    finally:
+        seeding.cancel()
+        with suppress(asyncio.CancelledError):
+            await seeding
+        await services.jobs.close()
+        await services.media.close()
+        await asyncio.to_thread(services.database.close)
+        lock.release()
+
+
+def _prepare(services: Services, lock: FileLock) -> None:
+    """Create the folders, take the data folder for ourselves, open the database."""
+    settings = services.settings
+    for folder in (settings.data_dir, settings.outputs, settings.inputs, temp_folder(settings)):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise DataFolderInUseError(
+            f"Another studio is running on {settings.data_dir}. Stop it, or give this one its own --data-dir."
+        ) from None
+    for leftover in (settings.inputs.glob(".upload-*"), temp_folder(settings).iterdir()):
+        for path in leftover:
+            if path.is_file():
+                path.unlink(missing_ok=True)
+    services.database.open()
+    names = services.workflows.seed(starters_folder())
+    if names:
+        log.info("starter workflows: %s", ", ".join(names))
+
+
+async def _seed_example(services: Services) -> None:
+    """Give the image workflows something to start from, once, on a fresh input folder."""
+    target = services.settings.inputs / EXAMPLE_IMAGE
+    marker = services.settings.data_dir / ".example-written"
+
+    def write() -> None:
+        if marker.exists() or target.exists():
+            return
+        from cozygen.engines.embedded.painter import example_image
+
+        atomic_write(target, example_image())
+        atomic_write(marker, b"")
+
+    # Rendering it holds the GIL now and then, which a first visitor would notice less than a missing picture.
+    await asyncio.to_thread(write)
+
+
+async def _shutdown(app: web.Application) -> None:
+    """End the streams, which would keep the server open otherwise."""
+    services = app[SERVICES]
+    services.closing.set()
+    await services.sockets.close()
+
+
+async def serve(settings: Settings, *, ready: Callable[[str, str], None]) -> None:
+    """Run the studio until it is told to stop. `ready` gets its URL and a sentence about the engine.
+
+    Raises `OSError` when the address is taken and `DataFolderInUseError`.
+    """
+    engine, chosen = await choose_engine(settings)
+    runner = web.AppRunner(build_app(settings, engine), access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        address = runner.addresses[0]
+        host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+        shown = f"[{host}]" if ":" in host else host
+        ready(f"http://{shown}:{address[1]}/cozygen/", chosen)
+        await _until_stopped()
+    finally:
+        await runner.cleanup()
+
+
+async def _until_stopped() -> None:
+    import signal
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: asyncio.run turns Ctrl+C into KeyboardInterrupt itself
+            loop.add_signal_handler(number, stopped.set)
+    await stopped.wait()

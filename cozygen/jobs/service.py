@@ -1,0 +1,480 @@
+"""The durable queue: stores every prompt before it is acknowledged and follows it to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from cozygen.engines.base import (
+    Accepted,
+    ConnectionEvent,
+    Engine,
+    EngineError,
+    EngineEvent,
+    EngineUnavailable,
+    Event,
+    Health,
+    Outcome,
+    PreviewEvent,
+    PromptRejected,
+    Submission,
+)
+from cozygen.jobs import store
+from cozygen.jobs.bus import EventBus
+from cozygen.jobs.model import ACTIVE, Job, JobState, NewJob
+from cozygen.jobs.progress import Durations, Progress, Tracker
+from cozygen.storage.database import Database
+from cozygen.workflows.graph import upstream
+
+log = logging.getLogger(__name__)
+
+_MESSAGES = ("execution_start", "execution_cached", "execution_success", "execution_error", "execution_interrupted")
+_RETRY_SECONDS = 5.0
+
+Listener = Callable[[Event, "JobRef | None"], None]
+
+
+@dataclass(frozen=True)
+class JobRef:
+    """Whose prompt an event belongs to."""
+
+    id: str
+    user: str
+    client_id: str | None
+
+
+@dataclass(frozen=True)
+class JobNotice:
+    """A job as it stands after a change, with its place in the waiting line (1 = next)."""
+
+    job: Job
+    position: int | None
+
+
+@dataclass
+class _Live:
+    """What is only worth knowing while a job runs."""
+
+    tracker: Tracker
+    messages: list[Any]
+    progress: Progress | None = None
+    preview: PreviewEvent | None = None
+    previews: int = 0
+
+
+class JobNotFoundError(LookupError):
+    """There is no such job."""
+
+
+class JobEndedError(Exception):
+    """The job is over."""
+
+
+class DuplicateJobError(Exception):
+    """A job with this prompt id exists already."""
+
+
+class JobService:
+    """Queues jobs on one engine. Every change of state is in the database before anybody hears of it."""
+
+    def __init__(self, database: Database, engine: Engine, bus: EventBus) -> None:
+        self.engine = engine
+        self.bus = bus
+        self.health: Health | None = None
+        self._db = database
+        self._durations = Durations()
+        self._live: dict[str, _Live] = {}
+        self._refs: dict[str, JobRef] = {}
+        self._listeners: list[Listener] = []
+        self._number = 0.0
+        self._pump: asyncio.Task[None] | None = None
+        self._recovery: asyncio.Task[None] | None = None
+        self._submitting: set[str] = set()
+
+    def listen(self, listener: Listener) -> None:
+        """Call `listener` with every event of the engine, in order, once its effect is stored."""
+        self._listeners.append(listener)
+
+    async def start(self) -> None:
+        """Begin to follow the engine and take up what an earlier run left unfinished."""
+        self._number = await self._db.read(store.next_number)
+        await self.engine.start()
+        self._pump = asyncio.create_task(self._follow(), name="engine-events")
+        self._recovery = asyncio.create_task(self._recover(), name="job-recovery")
+
+    async def close(self) -> None:
+        """Stop following; unfinished jobs stay stored and are taken up at the next start."""
+        for task in (self._recovery, self._pump):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+        await self.engine.close()
+
+    async def submit(self, new: NewJob) -> tuple[Job, Accepted]:
+        """Store and queue a job.
+
+        Raises `PromptRejected` (nothing is kept), `EngineUnavailable` (nothing is kept) or `DuplicateJobError`.
+        """
+        prompt_id = new.prompt_id or str(uuid.uuid4())
+        number = self._next_number(new)
+        try:
+            await self._db.write(lambda connection: store.add(connection, prompt_id, new, number))
+        except IntegrityError:
+            raise DuplicateJobError(prompt_id) from None
+        self._refs[prompt_id] = JobRef(prompt_id, new.user, new.client_id)
+        self._submitting.add(prompt_id)
+        try:
+            accepted = await self.engine.submit(
+                Submission(
+                    prompt_id=prompt_id,
+                    graph=new.graph,
+                    number=number,
+                    extra_data=new.extra_data,
+                    client_id=new.client_id,
+                    partial_execution_targets=new.partial_execution_targets,
+                )
+            )
+        except (PromptRejected, EngineError):
+            await self._db.write(lambda connection: store.forget(connection, prompt_id))
+            self._refs.pop(prompt_id, None)
+            raise
+        finally:
+            self._submitting.discard(prompt_id)
+        job = await self._change(
+            prompt_id,
+            lambda connection: store.accept(connection, prompt_id, accepted.outputs_to_execute, accepted.number),
+        )
+        return job, accepted
+
+    def _next_number(self, new: NewJob) -> float:
+        if new.number is not None:
+            return new.number
+        number = self._number
+        self._number += 1
+        return -number if new.front else number
+
+    async def cancel(self, prompt_id: str) -> Job:
+        """Cancel a job. Raises `JobNotFoundError`, `JobEndedError` or `EngineUnavailable`."""
+        job = await self.get(prompt_id)
+        if job.state.ended:
+            raise JobEndedError(prompt_id)
+        if not await self.engine.cancel(prompt_id):
+            # The engine has lost it or ended it this moment; whatever comes first decides.
+            await self._finish(prompt_id, JobState.CANCELLED)
+            self._refs.pop(prompt_id, None)
+        return await self.get(prompt_id)
+
+    async def retry(self, prompt_id: str) -> Job:
+        """Queue the same graph again as a new job. Raises as `submit` and `get`."""
+        job = await self.get(prompt_id)
+        extra = {key: value for key, value in job.extra_data.items() if key != "create_time"}
+        again = NewJob(
+            graph=job.graph,
+            user=job.user,
+            title=job.title,
+            workflow=job.workflow,
+            client_id=job.client_id,
+            extra_data=extra,
+            values=job.values,
+            prompt_raw=job.prompt_raw,
+        )
+        return (await self.submit(again))[0]
+
+    async def get(self, prompt_id: str) -> Job:
+        """One job. Raises `JobNotFoundError`."""
+        job = await self._db.read(lambda connection: store.get(connection, prompt_id))
+        if job is None:
+            raise JobNotFoundError(prompt_id)
+        return job
+
+    async def active(self) -> list[Job]:
+        """What runs and what waits, in the order of execution."""
+        return await self._db.read(store.active)
+
+    async def page(
+        self, *, states: Sequence[JobState] | None, user: str | None, before: int | None, limit: int
+    ) -> list[Job]:
+        """Stored jobs, newest first."""
+        return await self._db.read(
+            lambda connection: store.page(connection, states=states, user=user, before=before, limit=limit)
+        )
+
+    async def history(self, *, user: str, newest: int | None, offset: int | None, limit: int) -> list[Job]:
+        """A user's ended jobs for ComfyUI's ``/history``, oldest first."""
+        return await self._db.read(
+            lambda connection: store.history(connection, user=user, newest=newest, offset=offset, limit=limit)
+        )
+
+    async def hide_history(self, prompt_ids: Sequence[str] | None, *, user: str) -> None:
+        """Take a user's jobs out of ``/history`` (all with None)."""
+        await self._db.write(lambda connection: store.hide_history(connection, prompt_ids, user=user))
+
+    async def positions(self) -> dict[str, int]:
+        """The waiting line: job id -> place (1 = next)."""
+        return await self._db.read(store.positions)
+
+    async def count_active(self) -> int:
+        """How many jobs have not ended."""
+        return await self._db.read(store.count_active)
+
+    async def put_prompt_raw(self, prompt_id: str, texts: dict[str, str]) -> None:
+        """Keep the prompt as typed for a prompt id."""
+        await self._db.write(lambda connection: store.put_prompt_raw(connection, prompt_id, texts))
+
+    async def raw_for_file(self, subfolder: str, filename: str) -> dict[str, str] | None:
+        """The prompt as typed of the job that made an output file."""
+        return await self._db.read(lambda connection: store.raw_for_file(connection, subfolder, filename))
+
+    def progress(self, prompt_id: str) -> Progress | None:
+        """How far a running job is."""
+        live = self._live.get(prompt_id)
+        return live.progress if live else None
+
+    def preview(self, prompt_id: str) -> PreviewEvent | None:
+        """The newest preview picture of a running job."""
+        live = self._live.get(prompt_id)
+        return live.preview if live else None
+
+    # The engine's events
+
+    async def _follow(self) -> None:
+        async for event in self.engine.events():
+            try:
+                await self._handle(event)
+            except Exception:
+                log.exception("could not process %s", type(event).__name__)
+
+    async def _handle(self, event: Event) -> None:
+        match event:
+            case EngineEvent(type="cozygen_lost", prompt_id=str(prompt_id)):
+                await self._resubmit(await self.get(prompt_id))
+                return
+            case EngineEvent():
+                await self._handle_event(event)
+            case PreviewEvent():
+                self._handle_preview(event)
+            case ConnectionEvent():
+                await self._handle_connection(event)
+        ref = self._refs.get(event.prompt_id or "") if not isinstance(event, ConnectionEvent) else None
+        for listener in self._listeners:
+            listener(event, ref)
+        if isinstance(event, EngineEvent) and event.type in _MESSAGES[2:] and event.prompt_id:
+            self._refs.pop(event.prompt_id, None)
+
+    async def _handle_event(self, event: EngineEvent) -> None:
+        prompt_id = event.prompt_id
+        if prompt_id is None or prompt_id not in self._refs:
+            return
+        if event.type == "execution_start":
+            job = await self._change(prompt_id, lambda connection: store.begin(connection, prompt_id))
+            needed = upstream(job.graph, job.targets or job.graph)
+            self._live[prompt_id] = _Live(Tracker(job.graph, self._durations, needed), [])
+        live = self._live.get(prompt_id)
+        if live is not None and event.type in _MESSAGES:
+            live.messages.append([event.type, dict(event.data)])
+        match event.type:
+            case "execution_cached" if live is not None:
+                live.tracker.cached([str(node) for node in event.data.get("nodes", [])])
+            case "executing" if live is not None and event.data.get("node") is not None:
+                self._tell_progress(prompt_id, live, live.tracker.executing(str(event.data["node"])))
+            case "progress" if live is not None:
+                node = str(event.data.get("node") or event.data.get("display_node") or "")
+                step = live.tracker.step(node, _number(event.data.get("value")), _number(event.data.get("max")))
+                self._tell_progress(prompt_id, live, step)
+            case "executed":
+                shown = event.data.get("output")
+                if isinstance(shown, dict):
+                    node = str(event.data.get("display_node") or event.data.get("node"))
+                    await self._change(
+                        prompt_id, lambda connection: store.add_output(connection, prompt_id, node, shown)
+                    )
+            case "execution_success":
+                if live is not None:
+                    live.tracker.end()
+                await self._finish(prompt_id, JobState.DONE)
+            case "execution_error":
+                await self._finish(prompt_id, JobState.FAILED, error=dict(event.data))
+            case "execution_interrupted":
+                await self._finish(prompt_id, JobState.CANCELLED)
+
+    def _tell_progress(self, prompt_id: str, live: _Live, progress: Progress) -> None:
+        live.progress = progress
+        data = {"job_id": prompt_id, "progress": progress.as_json()}
+        self.bus.publish("progress", data, user=self._refs[prompt_id].user, keep=False)
+
+    def _handle_preview(self, event: PreviewEvent) -> None:
+        live = self._live.get(event.prompt_id)
+        ref = self._refs.get(event.prompt_id)
+        if live is None or ref is None:
+            return
+        live.preview = event
+        live.previews += 1
+        url = preview_url(event.prompt_id, live.previews)
+        self.bus.publish("preview", {"job_id": event.prompt_id, "url": url}, user=ref.user, keep=False)
+
+    def preview_version(self, prompt_id: str) -> int:
+        """How many previews a running job has shown."""
+        live = self._live.get(prompt_id)
+        return live.previews if live else 0
+
+    async def _handle_connection(self, event: ConnectionEvent) -> None:
+        await self.refresh_health()
+        if event.connected and (self._recovery is None or self._recovery.done()):
+            self._recovery = asyncio.create_task(self._recover(), name="job-recovery")
+
+    async def refresh_health(self) -> Health:
+        """Ask the engine how it is and tell everybody when that has changed."""
+        try:
+            health = await self.engine.health()
+        except EngineError as error:
+            before = self.health
+            kind = before.engine if before else "comfyui"
+            health = Health(ok=False, engine=kind, version="", url=before.url if before else None, note=str(error))
+        if health != self.health:
+            self.health = health
+            self.bus.publish("engine", health_json(health))
+        return health
+
+    # Changes of state
+
+    async def _change(self, prompt_id: str, work: Callable[[Connection], None]) -> Job:
+        def change(connection: Connection) -> JobNotice | None:
+            work(connection)
+            job = store.get(connection, prompt_id)
+            return None if job is None else JobNotice(job, store.position(connection, job))
+
+        notice = await self._db.write(change)
+        if notice is None:
+            raise JobNotFoundError(prompt_id)
+        self.bus.publish("job", notice, user=notice.job.user)
+        return notice.job
+
+    async def _finish(
+        self,
+        prompt_id: str,
+        state: JobState,
+        *,
+        error: dict[str, Any] | None = None,
+        outcome: Outcome | None = None,
+    ) -> None:
+        live = self._live.pop(prompt_id, None)
+        messages = outcome.messages if outcome else live.messages if live else []
+        shown = outcome.outputs if outcome else None
+
+        def end(connection: Connection) -> None:
+            store.finish(connection, prompt_id, state, error=error, messages=messages, shown=shown)
+
+        await self._change(prompt_id, end)
+
+    # Taking up what was left
+
+    async def _recover(self) -> None:
+        """Bring stored and engine's state together; retried until the engine answers."""
+        while True:
+            try:
+                await self.refresh_health()
+                await self._reconcile()
+                return
+            except EngineUnavailable as error:
+                log.warning("jobs wait for the engine: %s", error)
+            except Exception:
+                log.exception("could not take up unfinished jobs")
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _reconcile(self) -> None:
+        jobs = [job for job in await self.active() if job.id not in self._submitting]
+        for job in jobs:
+            self._refs.setdefault(job.id, JobRef(job.id, job.user, job.client_id))
+        known = await self.engine.lookup([job.id for job in jobs]) if jobs else {}
+        for job in jobs:
+            outcome = known.get(job.id)
+            if outcome is None:
+                await self._resubmit(job)
+            elif outcome.state in ("queued", "running"):
+                await self._adopt(job, outcome)
+            else:
+                await self._finish(job.id, JobState(outcome.state), error=outcome.error, outcome=outcome)
+                self._refs.pop(job.id, None)
+
+    async def _adopt(self, job: Job, outcome: Outcome) -> None:
+        def adopt(connection: Connection) -> None:
+            store.accept(connection, job.id, job.targets, job.number)
+            if outcome.state == "running":
+                store.begin(connection, job.id)
+
+        adopted = await self._change(job.id, adopt)
+        if outcome.state == "running" and job.id not in self._live:
+            needed = upstream(adopted.graph, adopted.targets or adopted.graph)
+            self._live[job.id] = _Live(Tracker(adopted.graph, self._durations, needed), [])
+
+    async def _resubmit(self, job: Job) -> None:
+        if job.state not in ACTIVE:
+            return
+        self._live.pop(job.id, None)
+        self._refs[job.id] = JobRef(job.id, job.user, job.client_id)
+        await self._change(job.id, lambda connection: store.requeue(connection, job.id))
+        submission = Submission(
+            job.id,
+            job.graph,
+            job.number,
+            job.extra_data,
+            job.client_id,
+            partial_execution_targets=job.targets or None,
+        )
+        try:
+            accepted = await self.engine.submit(submission)
+        except PromptRejected as rejected:
+            await self._finish(job.id, JobState.FAILED, error=_rejection(job.id, rejected))
+            self._refs.pop(job.id, None)
+            return
+        await self._change(
+            job.id, lambda connection: store.accept(connection, job.id, accepted.outputs_to_execute, accepted.number)
+        )
+
+
+def preview_url(prompt_id: str, version: int) -> str:
+    """Where a preview can be fetched; the version makes a new picture a new URL."""
+    return f"/cozygen/api/jobs/{prompt_id}/preview?v={version}"
+
+
+def health_json(health: Health) -> dict[str, Any]:
+    """The wire form of an engine's health."""
+    return {
+        "ok": health.ok,
+        "engine": health.engine,
+        "version": health.version,
+        "url": health.url,
+        "note": health.note,
+    }
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _rejection(prompt_id: str, rejected: PromptRejected) -> dict[str, Any]:
+    """A refusal at a second submission in the shape of ``execution_error``."""
+    error = rejected.body.get("error")
+    details = error if isinstance(error, dict) else {"message": str(error), "type": "prompt_rejected"}
+    return {
+        "prompt_id": prompt_id,
+        "node_id": next(iter(rejected.body.get("node_errors") or {}), None),
+        "node_type": None,
+        "executed": [],
+        "exception_message": details.get("message", ""),
+        "exception_type": details.get("type", ""),
+        "traceback": [],
+        "current_inputs": {},
+        "current_outputs": [],
+        "timestamp": int(time.time() * 1000),
+    }

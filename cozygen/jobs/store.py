@@ -1,0 +1,214 @@
+"""Jobs in the database. Functions take a connection, so that callers decide what is one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from cozygen.jobs.model import ACTIVE, Job, JobState, NewJob, output_files
+from cozygen.storage.tables import jobs, outputs, prompt_raw
+
+_ACTIVE = [state.value for state in ACTIVE]
+
+
+def add(connection: Connection, prompt_id: str, new: NewJob, number: float) -> None:
+    """Store a new job in state ``submitting``."""
+    connection.execute(
+        insert(jobs).values(
+            id=prompt_id,
+            user=new.user,
+            client_id=new.client_id,
+            number=number,
+            state=JobState.SUBMITTING.value,
+            workflow=new.workflow,
+            title=new.title,
+            graph=new.graph,
+            extra_data=new.extra_data,
+            targets=new.partial_execution_targets or [],
+            values=new.values,
+            prompt_raw=new.prompt_raw,
+            outputs={},
+            messages=[],
+            created_at=time.time(),
+        )
+    )
+    if new.prompt_raw:
+        put_prompt_raw(connection, prompt_id, new.prompt_raw)
+
+
+def put_prompt_raw(connection: Connection, prompt_id: str, texts: dict[str, str]) -> None:
+    """Keep the texts as typed for a prompt id, known or not yet known."""
+    values = {"prompt_id": prompt_id, "texts": texts, "updated_at": time.time()}
+    statement = upsert(prompt_raw).values(values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["prompt_id"], set_=values))
+
+
+def forget(connection: Connection, prompt_id: str) -> None:
+    """Remove a job that the engine refused: it was never acknowledged."""
+    connection.execute(delete(jobs).where(jobs.c.id == prompt_id, jobs.c.state == JobState.SUBMITTING.value))
+    connection.execute(delete(prompt_raw).where(prompt_raw.c.prompt_id == prompt_id))
+
+
+def accept(connection: Connection, prompt_id: str, targets: list[str], number: float) -> None:
+    """The engine took the prompt; it may have begun or ended in the meantime."""
+    connection.execute(update(jobs).where(jobs.c.id == prompt_id).values(targets=targets, number=number))
+    waiting = and_(jobs.c.id == prompt_id, jobs.c.state == JobState.SUBMITTING.value)
+    connection.execute(update(jobs).where(waiting).values(state=JobState.QUEUED.value))
+
+
+def begin(connection: Connection, prompt_id: str) -> None:
+    """The engine began to execute."""
+    waiting = and_(jobs.c.id == prompt_id, jobs.c.state.in_([JobState.SUBMITTING.value, JobState.QUEUED.value]))
+    connection.execute(update(jobs).where(waiting).values(state=JobState.RUNNING.value, started_at=time.time()))
+
+
+def requeue(connection: Connection, prompt_id: str) -> None:
+    """Back to the line: the engine no longer knows the prompt."""
+    active = and_(jobs.c.id == prompt_id, jobs.c.state.in_(_ACTIVE))
+    connection.execute(
+        update(jobs).where(active).values(state=JobState.QUEUED.value, started_at=None, outputs={}, messages=[])
+    )
+
+
+def add_output(connection: Connection, prompt_id: str, node_id: str, shown: dict[str, Any]) -> None:
+    """Store what a node showed, and which prompt made the files that it names."""
+    row = connection.execute(select(jobs.c.outputs).where(jobs.c.id == prompt_id)).first()
+    if row is None:
+        return
+    connection.execute(update(jobs).where(jobs.c.id == prompt_id).values(outputs={**row.outputs, node_id: shown}))
+    link_files(connection, prompt_id, {node_id: shown})
+
+
+def link_files(connection: Connection, prompt_id: str, shown: dict[str, Any]) -> None:
+    """Remember which prompt made the output files that `shown` (node id -> UI output) names."""
+    for node_id, file in output_files(shown):
+        if file["type"] != "output":
+            continue
+        values = {
+            "subfolder": file["subfolder"],
+            "filename": file["filename"],
+            "prompt_id": prompt_id,
+            "node_id": node_id,
+            "created_at": time.time(),
+        }
+        statement = upsert(outputs).values(values)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["subfolder", "filename"],
+                set_={key: values[key] for key in ("prompt_id", "node_id", "created_at")},
+            )
+        )
+
+
+def finish(
+    connection: Connection,
+    prompt_id: str,
+    state: JobState,
+    *,
+    error: dict[str, Any] | None = None,
+    messages: list[Any] | None = None,
+    shown: dict[str, Any] | None = None,
+) -> bool:
+    """End a job, once: False when it had ended before or does not exist."""
+    values: dict[str, Any] = {"state": state.value, "error": error, "finished_at": time.time(), "in_history": True}
+    if messages is not None:
+        values["messages"] = messages
+    if shown:
+        values["outputs"] = shown
+        link_files(connection, prompt_id, shown)
+    active = and_(jobs.c.id == prompt_id, jobs.c.state.in_(_ACTIVE))
+    return connection.execute(update(jobs).where(active).values(values)).rowcount == 1
+
+
+def get(connection: Connection, prompt_id: str) -> Job | None:
+    """One job."""
+    row = connection.execute(select(jobs).where(jobs.c.id == prompt_id)).mappings().first()
+    return None if row is None else _job(dict(row))
+
+
+def active(connection: Connection) -> list[Job]:
+    """Everything that has not ended: what runs first, then the waiting line in its order."""
+    running_first = jobs.c.state != JobState.RUNNING.value
+    query = select(jobs).where(jobs.c.state.in_(_ACTIVE)).order_by(running_first, jobs.c.number, jobs.c.seq)
+    return _jobs(connection, query)
+
+
+def position(connection: Connection, job: Job) -> int | None:
+    """Place of a job in the waiting line (1 = next); None when it does not wait."""
+    if job.state not in (JobState.SUBMITTING, JobState.QUEUED):
+        return None
+    before = or_(jobs.c.number < job.number, and_(jobs.c.number == job.number, jobs.c.seq < job.seq))
+    waiting = jobs.c.state.in_([JobState.SUBMITTING.value, JobState.QUEUED.value])
+    return 1 + connection.execute(select(func.count()).select_from(jobs).where(waiting, before)).scalar_one()
+
+
+def positions(connection: Connection) -> dict[str, int]:
+    """The waiting line: job id -> place (1 = next)."""
+    waiting = jobs.c.state.in_([JobState.SUBMITTING.value, JobState.QUEUED.value])
+    query = select(jobs.c.id).where(waiting).order_by(jobs.c.number, jobs.c.seq)
+    return {row.id: place for place, row in enumerate(connection.execute(query), 1)}
+
+
+def count_active(connection: Connection) -> int:
+    """How many jobs have not ended."""
+    return connection.execute(select(func.count()).select_from(jobs).where(jobs.c.state.in_(_ACTIVE))).scalar_one()
+
+
+def page(
+    connection: Connection, *, states: Iterable[JobState] | None, user: str | None, before: int | None, limit: int
+) -> list[Job]:
+    """Jobs, newest first, older than sequence number `before`."""
+    query = select(jobs).order_by(jobs.c.seq.desc()).limit(limit)
+    if states is not None:
+        query = query.where(jobs.c.state.in_([state.value for state in states]))
+    if user is not None:
+        query = query.where(jobs.c.user == user)
+    if before is not None:
+        query = query.where(jobs.c.seq < before)
+    return _jobs(connection, query)
+
+
+def history(connection: Connection, *, user: str, newest: int | None, offset: int | None, limit: int) -> list[Job]:
+    """A user's ended jobs, oldest first: the `newest` last ones, or `limit` from `offset` on."""
+    query = select(jobs).where(jobs.c.in_history, jobs.c.user == user)
+    if newest is not None:
+        return _jobs(connection, query.order_by(jobs.c.seq.desc()).limit(newest))[::-1]
+    return _jobs(connection, query.order_by(jobs.c.seq).offset(offset or 0).limit(limit))
+
+
+def hide_history(connection: Connection, prompt_ids: Sequence[str] | None, *, user: str) -> None:
+    """Take a user's ended jobs out of the history (all with None). The jobs themselves stay."""
+    statement = update(jobs).where(jobs.c.user == user).values(in_history=False)
+    if prompt_ids is None:
+        connection.execute(statement)
+    elif prompt_ids:
+        connection.execute(statement.where(jobs.c.id.in_(list(prompt_ids)[:10_000])))
+
+
+def next_number(connection: Connection) -> float:
+    """ComfyUI counts its prompts from 0; ours goes on counting after a restart."""
+    return float(connection.execute(select(func.coalesce(func.max(jobs.c.seq), 0))).scalar_one())
+
+
+def raw_for_file(connection: Connection, subfolder: str, filename: str) -> dict[str, str] | None:
+    """The texts as typed of the prompt that made an output file."""
+    query = (
+        select(prompt_raw.c.texts)
+        .join(outputs, outputs.c.prompt_id == prompt_raw.c.prompt_id)
+        .where(outputs.c.subfolder == subfolder, outputs.c.filename == filename)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else dict(row.texts)
+
+
+def _jobs(connection: Connection, query: Select[Any]) -> list[Job]:
+    return [_job(dict(row)) for row in connection.execute(query).mappings()]
+
+
+def _job(row: dict[str, Any]) -> Job:
+    row["state"] = JobState(row["state"])
+    return Job(**row)

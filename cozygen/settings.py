@@ -1,0 +1,89 @@
+"""Every setting, once: name, type, default and what it is for.
+
+Each is read from ``COZYGEN_<NAME>`` in the environment or in a ``.env`` file of the working directory, and the ones
+that `cozygen serve` has as options can be given there; an option wins over the environment, which wins over ``.env``.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The studio's settings. Folders are absolute after construction; none is created here."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="COZYGEN_", env_file=".env", extra="ignore", frozen=True, validate_default=True
+    )
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8787, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    engine: str = Field(
+        "auto",
+        description="`auto` (a ComfyUI on 127.0.0.1:8188, else the embedded engine), `embedded`, or a ComfyUI URL.",
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: Path(platformdirs.user_data_dir("cozygen", appauthor=False)),
+        description="Database, documents, thumbnails, trash.",
+    )
+    output_dir: Path | None = Field(None, description="Where results are kept. Default: `output` in the data folder.")
+    input_dir: Path | None = Field(None, description="Where inputs are kept. Default: `input` in the data folder.")
+    workflows_dir: Path | None = Field(
+        None, description="API-format workflows. Default: `workflows` in the data folder, filled with the starters."
+    )
+    max_upload_mb: int = Field(512, ge=1, description="Largest upload in MiB.")
+    follow_symlinks: bool = Field(False, description="Follow symlinked folders inside the output and input folders.")
+    auth_user: str | None = Field(None, description="User name; with auth_pass turns sign-in on.")
+    auth_pass: SecretStr | None = Field(None, description="Password of auth_user.")
+    auth_secret: SecretStr | None = Field(
+        None, description="Key that signs tokens. Default: made once, kept in the data folder."
+    )
+    auth_ttl: int = Field(86400, ge=60, description="Seconds that a sign-in lasts.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
+    log_format: str = Field("text", pattern="^(text|json)$", description="`text` or `json` lines.")
+
+    @field_validator("data_dir", "output_dir", "input_dir", "workflows_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else Path(value).expanduser().absolute()
+
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, value: str) -> str:
+        if value in ("auto", "embedded") or value.startswith(("http://", "https://")):
+            return value.rstrip("/")
+        raise ValueError("must be auto, embedded or an http(s) URL of a ComfyUI server")
+
+    def _folder(self, given: Path | None, name: str) -> Path:
+        return given if given is not None else self.data_dir / name
+
+    @cached_property
+    def outputs(self) -> Path:
+        """The output folder in force."""
+        return self._folder(self.output_dir, "output")
+
+    @cached_property
+    def inputs(self) -> Path:
+        """The input folder in force."""
+        return self._folder(self.input_dir, "input")
+
+    @cached_property
+    def workflows(self) -> Path:
+        """The workflows folder in force."""
+        return self._folder(self.workflows_dir, "workflows")
+
+    @property
+    def auth_enabled(self) -> bool:
+        """Whether visitors must sign in."""
+        return bool(self.auth_user and self.auth_pass)
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and ``.env``, with `overrides` that are not None on top."""
+    return Settings(**{key: value for key, value in overrides.items() if value is not None})

@@ -1,0 +1,92 @@
+"""Errors on the wire: always JSON, always a stable code, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import Any
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+log = logging.getLogger(__name__)
+
+
+class ApiError(Exception):
+    """An answer other than success. `error` is the stable code; `extra` are further fields of the body."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        message: str | None = None,
+        *,
+        field: str | None = None,
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        super().__init__(message or error)
+        self.status = status
+        self.headers = headers or {}
+        self.body: dict[str, Any] = {"error": error}
+        if message is not None:
+            self.body["message"] = message
+        if field is not None:
+            self.body["field"] = field
+        self.body.update(extra)
+
+    def response(self) -> web.Response:
+        """The error as a JSON response."""
+        return web.json_response(self.body, status=self.status, headers=self.headers)
+
+
+_CODES = {404: "not found", 405: "method not allowed", 413: "too large", 416: "range not satisfiable"}
+
+
+@web.middleware
+async def errors_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every failure into JSON, and log what is ours to mend."""
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return error.response()
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        headers = {key: value for key, value in error.headers.items() if key in ("Allow", "Content-Range")}
+        body = {"error": _CODES.get(error.status, error.reason.lower())}
+        return web.json_response(body, status=error.status, headers=headers)
+    except (ConnectionResetError, TimeoutError):
+        raise
+    except Exception:
+        log.exception("unhandled error in %s %s", request.method, request.path)
+        body = {"error": "internal", "message": "The server failed; its log has the details.", "id": request["id"]}
+        return web.json_response(body, status=500)
+
+
+@web.middleware
+async def log_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give each request an id (``X-Request-Id``) and log how it ended, without its query (it may hold secrets)."""
+    request["id"] = uuid.uuid4().hex[:12]
+    started = time.perf_counter()
+    status = 500
+    try:
+        response = await handler(request)
+        status = response.status
+        if not response.prepared:
+            response.headers["X-Request-Id"] = request["id"]
+            response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+    except web.HTTPException as error:
+        status = error.status
+        raise
+    finally:
+        log.info(
+            "%s %s %d %.1f ms id=%s",
+            request.method,
+            request.path,
+            status,
+            (time.perf_counter() - started) * 1000,
+            request["id"],
+        )

@@ -1,0 +1,70 @@
+"""Health: is the server there, which engine runs behind it, and what the API is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiohttp import web
+
+from cozygen import __version__
+from cozygen.jobs.service import health_json
+from cozygen.web import openapi
+from cozygen.web.api import Access, Call, Model, NoBody, NoQuery, Section
+
+section = Section("Health", "The server, its engine and this document.")
+
+
+class Hello(Model):
+    """The server answers."""
+
+    status: Literal["ok"]
+
+
+class EngineState(Model):
+    """The engine behind the studio."""
+
+    ok: bool
+    engine: Literal["embedded", "comfyui"]
+    version: str
+    url: str | None
+    note: str
+    """A plain sentence for the user interface."""
+
+
+class Status(Model):
+    """The server and its engine."""
+
+    version: str
+    engine: EngineState
+    auth_enabled: bool
+
+
+@section.route("GET", "/cozygen/hello", response=Hello, access=Access.PUBLIC)
+async def hello(call: Call[NoQuery, NoBody]) -> Hello:
+    """Say that the server is up."""
+    return Hello(status="ok")
+
+
+@section.route("GET", "/cozygen/api/status", response=Status)
+async def status(call: Call[NoQuery, NoBody]) -> Status:
+    """The server's version and how its engine is."""
+    jobs = call.services.jobs
+    health = jobs.health or await jobs.refresh_health()
+    return Status(
+        version=__version__,
+        engine=EngineState.model_validate(health_json(health)),
+        auth_enabled=call.services.settings.auth_enabled,
+    )
+
+
+@section.route("GET", "/cozygen/api/openapi.json", access=Access.PUBLIC)
+async def openapi_json(call: Call[NoQuery, NoBody]) -> web.Response:
+    """This API as an OpenAPI 3.1 document."""
+    return web.json_response(call.request.app[openapi.DOCUMENT])
+
+
+@section.route("GET", "/cozygen/api/docs", media_type="text/html", access=Access.PUBLIC)
+async def docs(call: Call[NoQuery, NoBody]) -> web.Response:
+    """This API as a page to read."""
+    page = openapi.render_page(call.request.app[openapi.DOCUMENT])
+    return web.Response(text=page, content_type="text/html")

@@ -1,0 +1,52 @@
+"""The services that handlers call, assembled by the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from aiohttp import web
+
+from cozygen.engines.base import Engine
+from cozygen.jobs.bus import EventBus
+from cozygen.jobs.service import JobService
+from cozygen.media.pool import MediaPool
+from cozygen.media.thumbs import ThumbnailStore
+from cozygen.settings import Settings
+from cozygen.storage.database import Database
+from cozygen.storage.documents import DocumentStore
+from cozygen.storage.paths import Root
+from cozygen.web.sockets import SocketHub
+from cozygen.workflows.service import WorkflowService
+
+T = TypeVar("T")
+
+
+@dataclass
+class Services:
+    """Everything that a handler may use."""
+
+    settings: Settings
+    database: Database
+    documents: DocumentStore
+    engine: Engine
+    bus: EventBus
+    jobs: JobService
+    workflows: WorkflowService
+    sockets: SocketHub
+    media: MediaPool
+    thumbs: ThumbnailStore
+    outputs: Root
+    inputs: Root
+    temp: Root
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+SERVICES = web.AppKey("services", Services)
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work off the event loop."""
+    return await asyncio.to_thread(work)
