@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +56,7 @@ class Tracker:
     graph: Graph
     durations: Durations
     needed: set[str]
+    clock: Callable[[], float] = time.monotonic
     _done: set[str] = field(default_factory=set)
     _current: str | None = None
     _since: float = 0.0
@@ -69,14 +71,14 @@ class Tracker:
     def executing(self, node_id: str) -> Progress:
         """A node begins; the one before it has ended."""
         self._close_current()
-        self._current, self._since, self._value, self._max = node_id, time.monotonic(), 0.0, 0.0
+        self._current, self._since, self._value, self._max = node_id, self.clock(), 0.0, 0.0
         return self._progress()
 
     def step(self, node_id: str, value: float, maximum: float) -> Progress:
         """A node reports its steps."""
         if node_id != self._current:
             self._close_current()
-            self._current, self._since = node_id, time.monotonic()
+            self._current, self._since = node_id, self.clock()
         self._value, self._max = value, maximum
         return self._progress()
 
@@ -86,7 +88,7 @@ class Tracker:
 
     def _close_current(self) -> None:
         if self._current is not None:
-            self.durations.learn(self._class(self._current), time.monotonic() - self._since)
+            self.durations.learn(self._class(self._current), self.clock() - self._since)
             self._done.add(self._current)
         self._current = None
 

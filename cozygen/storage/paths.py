@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import secrets
 import stat
 import sys
 import time
@@ -208,7 +207,7 @@ class Root:
             # Both as the system spells them: on macOS the letters' case may differ from that of the root as given.
             folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                inside = _is_within(opened, _path_of(folder) or "")
+                inside = _is_within(opened, _path_of(folder) or os.path.realpath(self.folder))
             finally:
                 os.close(folder)
         else:
@@ -291,7 +290,7 @@ def atomic_write(path: Path, data: bytes | Iterable[bytes], *, mode: int = 0o666
     empty file, a crash of the program still not. Raises `OSError`, and whatever iterating over `data` raises; then
     the old file is untouched. The folder must exist.
     """
-    temporary = path.with_name(f".cozygen-{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(f".cozygen-{os.urandom(8).hex()}.tmp")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     for name in ("O_CLOEXEC", "O_BINARY", "O_NOFOLLOW"):
         flags |= getattr(os, name, 0)
