@@ -1,0 +1,189 @@
+"""Video and audio, by PyAV (FFmpeg). Runs in a worker: the input is untrusted.
+
+Functions take a seekable binary stream and FFmpeg's name of the container format. They raise `Undecodable`, and for
+damaged files also `av.error.FFmpegError` and the like; the worker turns that into the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import av
+from av.stream import Disposition
+from PIL import Image
+
+from cozygen.media.pictures import MAX_PIXELS
+from cozygen.media.sniff import Undecodable
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+DARK_SECONDS = 2.0
+"""A film may open with this much darkness that does not become its poster."""
+
+_DARK_FRAMES = 300  # and with no more than so many frames of it, whatever their times say
+_GRID = 32  # frames are judged by a picture of this many pixels each way
+_LIT = 40  # grey (0..255) from which a pixel counts as lit: black is 16 in most videos, and noisy
+_LIT_SHARE = 0.02
+_MAX_ERRORS = 50
+_TIME = 1_000_000  # a container's times are in microseconds
+
+
+def poster(stream: BinaryIO, name: str, box: int) -> Image.Image:
+    """The first frame that is not dark (see `DARK_SECONDS`; else the brightest), upright, to fit `box` x `box`: RGB."""
+    with _opened(stream, name) as container:
+        video = _video(container)
+        if video is None:
+            raise Undecodable("no video in it")
+        frame = _first_lit(_frames(container, video))
+        width, height = _shown_size(frame, video)
+        ratio = min(1.0, box / width, box / height)
+        picture = frame.to_image(
+            width=max(1, round(width * ratio)), height=max(1, round(height * ratio)), interpolation="LANCZOS"
+        )
+        assert isinstance(picture, Image.Image)
+        turns = _quarter_turns(frame)
+        return picture.rotate(90 * turns, expand=True) if turns else picture
+
+
+def probe(stream: BinaryIO, name: str) -> dict[str, Any]:
+    """`kind`, `width` and `height` in pixels as shown (None for audio), `duration` in seconds, `fps`, `codec`."""
+    with _opened(stream, name) as container:
+        video = _video(container)
+        if video is None:
+            if not container.streams.audio:
+                raise Undecodable("neither video nor audio in it")
+            audio = container.streams.audio[0]
+            return {
+                "kind": "audio",
+                "duration": _duration(container, audio.duration, audio.time_base),
+                "codec": audio.codec_context.codec.canonical_name,
+            }
+        frame = next(_frames(container, video))
+        width, height = _shown_size(frame, video)
+        if _quarter_turns(frame) % 2:
+            width, height = height, width
+        rate = video.average_rate or video.guessed_rate
+        return {
+            "kind": "video",
+            "width": width,
+            "height": height,
+            "duration": _duration(container, video.duration, video.time_base),
+            "fps": float(rate) if rate else None,
+            "codec": video.codec_context.codec.canonical_name,
+            "animated": True,
+        }
+
+
+def verify(stream: BinaryIO, name: str) -> None:
+    """Decode the first frame of a video and see that the file goes on to where it says that it ends.
+
+    Raises when either fails, and `Undecodable` for sound alone.
+    """
+    with _opened(stream, name) as container:
+        video = _video(container)
+        if video is None:
+            raise Undecodable("no video in it")
+        next(_frames(container, video))
+        duration = container.duration
+        if duration is None or duration <= 0:
+            return  # a recording that nobody finished has no end to look for
+        start = container.start_time or 0
+        container.seek(start + int(duration * 0.9), backward=True)
+        limit = (start + duration * 0.8) / _TIME
+        for packet in container.demux():
+            if packet.size and packet.pts is not None and packet.time_base and packet.pts * packet.time_base >= limit:
+                return
+        raise Undecodable("it is cut short")
+
+
+def _opened(stream: BinaryIO, name: str) -> InputContainer:
+    # A name that only one demuxer has: nothing is guessed, so no playlist can pass for a film.
+    return av.open(stream, mode="r", format=name, metadata_errors="replace")
+
+
+def _video(container: InputContainer) -> VideoStream | None:
+    """The first video stream that is no cover picture of an audio file."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    return None
+
+
+def _frames(container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
+    """The decodable frames; at least one, else raises. Damaged ones in between are skipped, up to a number."""
+    context = video.codec_context
+    if context.width * context.height > MAX_PIXELS:
+        raise Undecodable(f"more than {MAX_PIXELS} pixels")
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    context.thread_count = 2
+    errors = 0
+    found = False
+    try:
+        for packet in container.demux(video):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                errors += 1
+                if errors > _MAX_ERRORS:
+                    break
+                continue
+            for frame in frames:
+                found = True
+                yield frame  # type: ignore[misc]  # a video stream gives video frames
+    except av.error.FFmpegError as error:  # the container itself breaks off
+        if not found:
+            raise Undecodable(str(error)) from None
+    if not found:
+        raise Undecodable("no frame can be decoded")
+
+
+def _first_lit(frames: Iterator[VideoFrame]) -> VideoFrame:
+    best: VideoFrame | None = None
+    most = -1
+    start: float | None = None
+    for number, frame in enumerate(frames):
+        lit = _lit_pixels(frame)
+        if lit >= _LIT_SHARE * _GRID * _GRID:
+            return frame
+        if lit > most:
+            best, most = frame, lit
+        if frame.time is not None:
+            start = frame.time if start is None else start
+            if frame.time - start > DARK_SECONDS:
+                break
+        if number >= _DARK_FRAMES:
+            break
+    assert best is not None  # `_frames` raises rather than giving none
+    return best
+
+
+def _lit_pixels(frame: VideoFrame) -> int:
+    plane = frame.reformat(width=_GRID, height=_GRID, format="gray").planes[0]
+    data = bytes(plane)
+    rows = (data[start : start + _GRID] for start in range(0, _GRID * plane.line_size, plane.line_size))
+    return sum(value >= _LIT for row in rows for value in row)
+
+
+def _shown_size(frame: VideoFrame, video: VideoStream) -> tuple[int, int]:
+    """Width and height in square pixels, before any turning."""
+    aspect = video.sample_aspect_ratio or Fraction(1)
+    if not Fraction(1, 8) <= aspect <= 8:
+        aspect = Fraction(1)
+    return max(1, round(frame.width * aspect)), frame.height
+
+
+def _quarter_turns(frame: VideoFrame) -> int:
+    """How often to turn the frame by 90 degrees, counter-clockwise, to show it upright."""
+    return round(frame.rotation / 90) % 4
+
+
+def _duration(container: InputContainer, ticks: int | None, time_base: Fraction | None) -> float | None:
+    """Seconds: the container's word, which covers all streams, else the stream's."""
+    if container.duration is not None and container.duration > 0:
+        return container.duration / _TIME
+    return float(ticks * time_base) if ticks and time_base else None
