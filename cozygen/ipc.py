@@ -1,4 +1,4 @@
-"""The frames that the studio and its decoding workers exchange over pipes.
+"""The frames that the studio and its worker processes exchange over pipes.
 
 A message is the size of its header and of its body (two big-endian 32-bit numbers), the header as a JSON object, and
 the body. Neither side trusts the sizes that the other one states.
