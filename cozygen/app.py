@@ -21,11 +21,12 @@ from cozygen.storage.database import Database
 from cozygen.storage.documents import DocumentStore
 from cozygen.storage.paths import Root, atomic_write
 from cozygen.web import engine as engine_section
-from cozygen.web import health, inputs, jobs, openapi, static, thumbs, workflows
+from cozygen.web import aliases, health, inputs, jobs, openapi, presets, static, thumbs, workflows
 from cozygen.web.api import Section
 from cozygen.web.errors import errors_middleware, log_middleware
 from cozygen.web.services import SERVICES, Services
 from cozygen.web.sockets import SocketHub
+from cozygen.workflows.presets import PresetService
 from cozygen.workflows.service import WorkflowService
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ SECTIONS: Sequence[Section] = (
     health.section,
     jobs.section,
     workflows.section,
+    aliases.section,
+    presets.section,
     inputs.section,
     thumbs.section,
     engine_section.section,
@@ -101,6 +104,7 @@ def build_services(settings: Settings, engine: Engine) -> Services:
         bus=bus,
         jobs=JobService(database, engine, bus),
         workflows=WorkflowService(settings.workflows, documents),
+        presets=PresetService(documents),
         sockets=SocketHub(),
         media=media,
         thumbs=ThumbnailStore(settings.data_dir / "thumbnails", media),

@@ -10,6 +10,8 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from cozygen.storage.documents import DocumentBusy, DocumentError, DocumentInvalid
+
 log = logging.getLogger(__name__)
 
 
@@ -57,12 +59,23 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         headers = {key: value for key, value in error.headers.items() if key in ("Allow", "Content-Range")}
         body = {"error": _CODES.get(error.status, error.reason.lower())}
         return web.json_response(body, status=error.status, headers=headers)
+    except DocumentError as error:
+        return _document_error(error).response()
     except (ConnectionResetError, TimeoutError):
         raise
     except Exception:
         log.exception("unhandled error in %s %s", request.method, request.path)
         body = {"error": "internal", "message": "The server failed; its log has the details.", "id": request["id"]}
         return web.json_response(body, status=500)
+
+
+def _document_error(error: DocumentError) -> ApiError:
+    if isinstance(error, DocumentInvalid):
+        return ApiError(400, "not storable", str(error))
+    if isinstance(error, DocumentBusy):
+        return ApiError(503, "busy", str(error), headers={"Retry-After": "2"})
+    log.error("%s", error)
+    return ApiError(507, "storage failed", "The disk refuses to take or give the document.")
 
 
 @web.middleware

@@ -272,7 +272,7 @@ class InputQuery(Model):
 class InputItem(Model):
     """A folder or a file."""
 
-    filename: str
+    name: str
     rel_path: str
     is_dir: bool
     size: int = Field(description="bytes; 0 for a folder")
@@ -312,7 +312,7 @@ async def list_inputs(call: Call[InputQuery, NoBody]) -> InputPage:
     prefix = f"{relative}/" if relative else ""
     return InputPage(
         items=[
-            InputItem(filename=e.name, rel_path=prefix + e.name, is_dir=e.is_dir, size=e.size, mtime=int(e.mtime))
+            InputItem(name=e.name, rel_path=prefix + e.name, is_dir=e.is_dir, size=e.size, mtime=int(e.mtime))
             for e in shown
         ],
         page=query.page,

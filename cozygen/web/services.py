@@ -19,6 +19,7 @@ from cozygen.storage.database import Database
 from cozygen.storage.documents import DocumentStore
 from cozygen.storage.paths import Root
 from cozygen.web.sockets import SocketHub
+from cozygen.workflows.presets import PresetService
 from cozygen.workflows.service import WorkflowService
 
 T = TypeVar("T")
@@ -35,6 +36,7 @@ class Services:
     bus: EventBus
     jobs: JobService
     workflows: WorkflowService
+    presets: PresetService
     sockets: SocketHub
     media: MediaPool
     thumbs: ThumbnailStore
