@@ -11,6 +11,7 @@ from pathlib import Path
 from aiohttp import web
 from filelock import FileLock, Timeout
 
+from cozygen.accounts.tokens import SignIn, signing_key
 from cozygen.engines.base import Engine
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
@@ -20,8 +21,10 @@ from cozygen.settings import Settings
 from cozygen.storage.database import Database
 from cozygen.storage.documents import DocumentStore
 from cozygen.storage.paths import Root, atomic_write
+from cozygen.tags.service import TagService
+from cozygen.tags.update import BackgroundUpdate, UpdateState
+from cozygen.web import aliases, auth, health, inputs, jobs, openapi, presets, static, tags, thumbs, workflows
 from cozygen.web import engine as engine_section
-from cozygen.web import aliases, health, inputs, jobs, openapi, presets, static, thumbs, workflows
 from cozygen.web.api import Section
 from cozygen.web.errors import errors_middleware, log_middleware
 from cozygen.web.services import SERVICES, Services
@@ -36,9 +39,11 @@ SECTIONS: Sequence[Section] = (
     jobs.section,
     workflows.section,
     aliases.section,
+    tags.section,
     presets.section,
     inputs.section,
     thumbs.section,
+    auth.section,
     engine_section.section,
     static.section,
 )
@@ -95,6 +100,7 @@ def build_services(settings: Settings, engine: Engine) -> Services:
     documents = DocumentStore(settings.data_dir / "documents")
     bus = EventBus()
     media = MediaPool()
+    tag_service = TagService(settings.data_dir / "tags", settings.tags_file)
     follow = settings.follow_symlinks
     return Services(
         settings=settings,
@@ -105,6 +111,9 @@ def build_services(settings: Settings, engine: Engine) -> Services:
         jobs=JobService(database, engine, bus),
         workflows=WorkflowService(settings.workflows, documents),
         presets=PresetService(documents),
+        sign_in=_sign_in(settings),
+        tags=tag_service,
+        tag_update=BackgroundUpdate(tag_service, lambda state: _tell_tags(bus, state)),
         sockets=SocketHub(),
         media=media,
         thumbs=ThumbnailStore(settings.data_dir / "thumbnails", media),
@@ -114,9 +123,21 @@ def build_services(settings: Settings, engine: Engine) -> Services:
     )
 
 
+def _tell_tags(bus: EventBus, state: UpdateState) -> None:
+    bus.publish("tags", vars(state), keep=not state.running)
+
+
+def _sign_in(settings: Settings) -> SignIn:
+    if not settings.auth_user or settings.auth_pass is None:
+        return SignIn(None, None)
+    given = settings.auth_secret.get_secret_value().encode() if settings.auth_secret else b""
+    key = given or signing_key(settings.data_dir / "auth_secret")
+    return SignIn(settings.auth_user, settings.auth_pass.get_secret_value(), key=key, ttl=settings.auth_ttl)
+
+
 def build_app(settings: Settings, engine: Engine) -> web.Application:
     """The studio as an aiohttp application. Services start with the application."""
-    app = web.Application(middlewares=[log_middleware, errors_middleware], client_max_size=0)
+    app = web.Application(middlewares=[log_middleware, errors_middleware, auth.auth_middleware], client_max_size=0)
     app[SERVICES] = build_services(settings, engine)
     app[openapi.DOCUMENT] = openapi.build_document(SECTIONS)
     for section in SECTIONS:
@@ -144,6 +165,7 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
         seeding.cancel()
         with suppress(asyncio.CancelledError):
             await seeding
+        await services.tag_update.close()
         await services.jobs.close()
         await services.media.close()
         await asyncio.to_thread(services.database.close)

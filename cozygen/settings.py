@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -37,6 +37,12 @@ class Settings(BaseSettings):
     workflows_dir: Path | None = Field(
         None, description="API-format workflows. Default: `workflows` in the data folder, filled with the starters."
     )
+    tags_file: Path | None = Field(
+        None, description="Tag list (Markdown, CSV or JSON). Default: the one imported last, else the starter list."
+    )
+    tags_url: str = Field(
+        "https://danbooru.donmai.us", pattern="^https?://", description="The Danbooru that tag lists are fetched from."
+    )
     max_upload_mb: int = Field(512, ge=1, description="Largest upload in MiB.")
     follow_symlinks: bool = Field(False, description="Follow symlinked folders inside the output and input folders.")
     auth_user: str | None = Field(None, description="User name; with auth_pass turns sign-in on.")
@@ -48,7 +54,7 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     log_format: str = Field("text", pattern="^(text|json)$", description="`text` or `json` lines.")
 
-    @field_validator("data_dir", "output_dir", "input_dir", "workflows_dir", mode="after")
+    @field_validator("data_dir", "output_dir", "input_dir", "workflows_dir", "tags_file", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(value).expanduser().absolute()
@@ -59,6 +65,12 @@ class Settings(BaseSettings):
         if value in ("auto", "embedded") or value.startswith(("http://", "https://")):
             return value.rstrip("/")
         raise ValueError("must be auto, embedded or an http(s) URL of a ComfyUI server")
+
+    @model_validator(mode="after")
+    def _both_credentials(self) -> Settings:
+        if bool(self.auth_user) != bool(self.auth_pass and self.auth_pass.get_secret_value()):
+            raise ValueError("auth_user and auth_pass belong together: set both, or neither")
+        return self
 
     def _folder(self, given: Path | None, name: str) -> Path:
         return given if given is not None else self.data_dir / name
@@ -77,11 +89,6 @@ class Settings(BaseSettings):
     def workflows(self) -> Path:
         """The workflows folder in force."""
         return self._folder(self.workflows_dir, "workflows")
-
-    @property
-    def auth_enabled(self) -> bool:
-        """Whether visitors must sign in."""
-        return bool(self.auth_user and self.auth_pass)
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -102,6 +102,7 @@ class Endpoint:
     body_errors: Mapping[str, str]
     error_response: Callable[[ApiError], web.Response] | None
     also_under_api: bool
+    guard: Callable[[Services], ApiError | None] | None
 
     @property
     def operation_id(self) -> str:
@@ -117,6 +118,9 @@ class Endpoint:
 
     async def __call__(self, request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
+        refusal = self.guard(services) if self.guard is not None else None
+        if refusal is not None:
+            raise refusal
         try:
             call: Call[Any, Any] = Call(
                 request=request,
@@ -215,11 +219,13 @@ class Section:
         body_errors: Mapping[str, str] | None = None,
         error_response: Callable[[ApiError], web.Response] | None = None,
         also_under_api: bool = False,
+        guard: Callable[[Services], ApiError | None] | None = None,
     ) -> Callable[[Handler[Q, B, R]], Handler[Q, B, R]]:
         """Declare an endpoint.
 
         `field_errors` maps a field to the error code that the reference prescribes for it; `body_errors` has the
-        codes for a body that is not JSON (``json``) or not an object (``object``).
+        codes for a body that is not JSON (``json``) or not an object (``object``). `guard` may refuse before the
+        request is read.
         """
 
         def declare(handler: Handler[Q, B, R]) -> Handler[Q, B, R]:
@@ -240,6 +246,7 @@ class Section:
                     body_errors=body_errors or {},
                     error_response=error_response,
                     also_under_api=also_under_api,
+                    guard=guard,
                 )
             )
             return handler

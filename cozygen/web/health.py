@@ -53,17 +53,17 @@ async def status(call: Call[NoQuery, NoBody]) -> Status:
     return Status(
         version=__version__,
         engine=EngineState.model_validate(health_json(health)),
-        auth_enabled=call.services.settings.auth_enabled,
+        auth_enabled=call.services.sign_in.enabled,
     )
 
 
-@section.route("GET", "/cozygen/api/openapi.json", access=Access.PUBLIC)
+@section.route("GET", "/cozygen/api/openapi.json")
 async def openapi_json(call: Call[NoQuery, NoBody]) -> web.Response:
     """This API as an OpenAPI 3.1 document."""
     return web.json_response(call.request.app[openapi.DOCUMENT])
 
 
-@section.route("GET", "/cozygen/api/docs", media_type="text/html", access=Access.PUBLIC)
+@section.route("GET", "/cozygen/api/docs", media_type="text/html")
 async def docs(call: Call[NoQuery, NoBody]) -> web.Response:
     """This API as a page to read."""
     page = openapi.render_page(call.request.app[openapi.DOCUMENT])

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from cozygen.accounts.tokens import SignIn
 from cozygen.engines.base import Engine
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
@@ -18,6 +19,8 @@ from cozygen.settings import Settings
 from cozygen.storage.database import Database
 from cozygen.storage.documents import DocumentStore
 from cozygen.storage.paths import Root
+from cozygen.tags.service import TagService
+from cozygen.tags.update import BackgroundUpdate
 from cozygen.web.sockets import SocketHub
 from cozygen.workflows.presets import PresetService
 from cozygen.workflows.service import WorkflowService
@@ -37,6 +40,9 @@ class Services:
     jobs: JobService
     workflows: WorkflowService
     presets: PresetService
+    sign_in: SignIn
+    tags: TagService
+    tag_update: BackgroundUpdate
     sockets: SocketHub
     media: MediaPool
     thumbs: ThumbnailStore

@@ -60,7 +60,7 @@ async def thumb(call: Call[ThumbQuery, NoBody]) -> web.Response:
         found: Thumbnail = await services.thumbs.get(path, relative, width, kind)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         raise ApiError(404, "not found", "There is no such file.") from None
-    scope = "private" if services.settings.auth_enabled else "public"
+    scope = "private" if services.sign_in.enabled else "public"
     headers = {"Cache-Control": f"{scope}, max-age=31536000, immutable", "ETag": found.etag}
     if query.fmt == "auto":
         headers["Vary"] = "Accept"

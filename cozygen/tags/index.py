@@ -1,0 +1,323 @@
+"""A tag list made searchable: a few flat arrays, so that 150,000 tags cost little memory and load at once.
+
+Tags stand in the order of popularity (most posts first, then by name without case); their place there is their number.
+All names lie in one text in that order, lower-cased and separated by line feeds, which is searched as a whole.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from cozygen.tags.model import Tag, TagList
+
+Order = Literal["count", "alpha"]
+Numbers = np.ndarray[Any, np.dtype[Any]]
+Bytes = np.ndarray[Any, np.dtype[np.uint8]]
+Sets = np.ndarray[Any, np.dtype[np.uint64]]
+
+SUGGESTIONS = 8
+_SEPARATORS = re.compile(r"[_\-\s]+")
+_MAX_TERM = 200
+_FEW = 8_000  # candidates that are quicker looked at one by one
+_LINE_FEED = 10
+_CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Category:
+    """A category as shown: `count` is what the file declares, else `actual`."""
+
+    key: str
+    count: int
+    actual: int
+
+
+class TagIndex:
+    """Search and suggestions. Immutable; every method may run in any thread."""
+
+    def __init__(
+        self,
+        names: str,
+        counts: Sequence[int],
+        categories: Sequence[int],
+        keys: Sequence[str],
+        declared: dict[str, int],
+        aliases: str,
+    ) -> None:
+        """`names` and `aliases` (``alias\\tnumber of its tag``) are lines; the rest as `build` makes it."""
+        self.names = names.split("\n") if names else []
+        self.keys = list(keys)
+        self.counts = np.asarray(counts, dtype=np.int64)
+        self.categories = np.asarray(categories, dtype=np.int16)
+        self.declared = declared
+        self.aliases = aliases
+        # Most names are in lower case already: one text serves for both.
+        self._lower = [name if (lower := name.lower()) == name else lower for name in self.names]
+        text = "".join(f"\n{name}" for name in self._lower) + "\n"
+        self._bytes = np.frombuffer(_utf8(text), dtype=np.uint8)
+        self._starts = np.flatnonzero(self._bytes == _LINE_FEED).astype(np.int32)[:-1] + 1
+        self._numbers = {name: number for number, name in enumerate(self._lower)}
+
+    @classmethod
+    def build(cls, found: TagList) -> TagIndex:
+        """Order and lay out a list of unique tags."""
+        tags = sorted(found.tags, key=lambda tag: (-tag.count, tag.name.lower(), tag.name))
+        keys = sorted({tag.category for tag in tags})
+        places = {key: place for place, key in enumerate(keys)}
+        return cls(
+            "\n".join(tag.name for tag in tags),
+            [tag.count for tag in tags],
+            [places[tag.category] for tag in tags],
+            keys,
+            {key: size for key, size in found.declared.items() if key in places},
+            "\n".join(_alias_lines(tags)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def tag(self, number: int) -> tuple[str, int, str]:
+        """Name, posts and category of the tag at a place."""
+        return self.names[number], int(self.counts[number]), self.keys[int(self.categories[number])]
+
+    def overview(self) -> list[Category]:
+        """The categories, largest first, then by name."""
+        sizes = np.bincount(self.categories, minlength=len(self.keys))
+        shown = [
+            Category(key, self.declared.get(key, int(size)), int(size))
+            for key, size in zip(self.keys, sizes, strict=True)
+        ]
+        return sorted(shown, key=lambda category: (-category.count, category.key))
+
+    def search(
+        self, query: str, *, category: str, order: Order, min_count: int, limit: int, offset: int
+    ) -> tuple[list[int], int]:
+        """Numbers of the tags on one page, and how many match in all.
+
+        A tag matches when its name has all parts of `query` in it (parts are what ``_``, ``-`` and spaces separate).
+        """
+        matches = self._matching(query.lower())
+        if category:
+            if category not in self.keys:
+                return [], 0
+            matches = matches & (self.categories == self.keys.index(category))
+        if min_count > 0:
+            matches = matches & (self.counts >= min_count)
+        numbers = np.flatnonzero(matches) if order == "count" else self._by_name[matches[self._by_name]]
+        return [int(number) for number in numbers[offset : offset + limit]], len(numbers)
+
+    @cached_property
+    def _by_name(self) -> Numbers:
+        """The numbers in the order of the names without case."""
+        return np.array(sorted(range(len(self)), key=self._lower.__getitem__), dtype=np.int32)
+
+    def _matching(self, term: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        parts = _parts(term)
+        if not parts:
+            return np.ones(len(self), dtype=np.bool_)
+        if len(parts) == 1 and len(parts[0]) == 1 and parts[0].isascii():
+            return self._with_letter(ord(parts[0]))
+        candidates = self._candidates(parts)
+        if len(candidates) <= _FEW:
+            matches = np.zeros(len(self), dtype=np.bool_)
+            matches[[number for number in candidates if all(part in self._lower[number] for part in parts)]] = True
+            return matches
+        everywhere: np.ndarray[Any, np.dtype[np.bool_]] = np.logical_and.reduce(
+            [self._containing(_utf8(part)) for part in parts]
+        )
+        return everywhere
+
+    def _candidates(self, parts: Sequence[str]) -> list[int]:
+        """Numbers of the tags that may have all parts in their name: those that have all their pairs of bytes."""
+        wanted = np.uint64(0)
+        for part in parts:
+            wanted |= _pairs(np.frombuffer(_utf8(part), dtype=np.uint8), np.array([0]))[0]
+        found: list[int] = np.flatnonzero((self._pair_sets & wanted) == wanted).tolist()
+        return found
+
+    def _containing(self, needle: bytes) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which tags' names contain a short `needle`: the whole text is looked through at once."""
+        text = self._bytes
+        hits = np.zeros(text.size, dtype=np.bool_)
+        span = text.size - len(needle) + 1
+        if span > 0:
+            hits[:span] = text[:span] == needle[0]
+            for place in range(1, len(needle)):
+                hits[:span] &= text[place : place + span] == needle[place]
+        matches = np.zeros(len(self), dtype=np.bool_)
+        matches[np.searchsorted(self._starts, np.flatnonzero(hits), side="right") - 1] = True
+        return matches
+
+    def _with_letter(self, letter: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which tags' names have a letter (ASCII) in them."""
+        matches: np.ndarray[Any, np.dtype[np.bool_]] = (
+            self._letter_sets[letter >> 6] & np.left_shift(np.uint64(1), np.uint64(letter & 63))
+        ) != 0
+        return matches
+
+    # Validation
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._numbers
+
+    def suggest(self, term: str, limit: int = SUGGESTIONS) -> list[str]:
+        """Tags that may have been meant by an unknown one, best first.
+
+        Other separators come first, then the tag that this is another name of, then tags that have all its parts in
+        them by popularity, then tags that are spelled alike.
+        """
+        key = term.strip().lower()
+        if not key or len(key) > _MAX_TERM:
+            return []
+        found: dict[int, None] = {}
+        for source in (self._variants, self._meant_by, self._having_parts, self._spelled_alike):
+            for number in source(key):
+                found.setdefault(number)
+                if len(found) >= limit:
+                    return [self.names[number] for number in found]
+        return [self.names[number] for number in found]
+
+    def _variants(self, key: str) -> Iterator[int]:
+        parts = _parts(key)
+        others = [
+            key.replace("_", "-"),
+            key.replace("-", "_"),
+            key.replace(" ", "_"),
+            key.replace(" ", "-"),
+            key.replace("_", " "),
+            key.replace("-", " "),
+            *(separator.join(parts) for separator in ("_", "-", " ", "")),
+        ]
+        for other in others:
+            if other != key and other in self._numbers:
+                yield self._numbers[other]
+
+    def _meant_by(self, key: str) -> Iterator[int]:
+        for name in dict.fromkeys([key, "_".join(_parts(key))]):
+            number = self._alias_numbers.get(name)
+            if number is not None:
+                yield number
+
+    @cached_property
+    def _alias_numbers(self) -> dict[str, int]:
+        lines = (line.split("\t") for line in self.aliases.split("\n") if line)
+        return {alias: int(number) for alias, number in lines}
+
+    def _having_parts(self, key: str) -> Iterator[int]:
+        """Tags with all parts in their name, by popularity."""
+        parts = sorted(_parts(key), key=len, reverse=True)
+        for number in self._candidates(parts):
+            if all(part in self._lower[number] for part in parts):
+                yield number
+
+    def _spelled_alike(self, key: str) -> Iterator[int]:
+        """Tags at most two slips away (one for short names), the nearest first, then by popularity."""
+        key = "_".join(_parts(key)) or key
+        slips = 1 if len(key) <= 4 else 2
+        # A slip changes the length by one at most and the set of letters by two.
+        candidates = np.flatnonzero(np.abs(self._lengths - len(key)) <= slips)
+        wanted = _letters(np.frombuffer(_utf8(key), dtype=np.uint8), np.array([0]))
+        differing = sum(
+            _bit_count(have[candidates] ^ want) for have, want in zip(self._letter_sets, wanted, strict=True)
+        )
+        candidates = candidates[differing <= 2 * slips]
+        names = [self._lower[number] for number in candidates]
+        found = process.extract(key, names, scorer=OSA.distance, score_cutoff=slips, limit=SUGGESTIONS)
+        for _, _, place in sorted(found, key=lambda match: (match[1], match[2])):
+            yield int(candidates[place])
+
+    @cached_property
+    def _lengths(self) -> Numbers:
+        return np.fromiter(map(len, self._lower), dtype=np.int32, count=len(self))
+
+    @cached_property
+    def _letter_sets(self) -> tuple[Sets, Sets]:
+        return _letters(self._bytes, self._starts)
+
+    @cached_property
+    def _pair_sets(self) -> Sets:
+        return _pairs(self._bytes, self._starts)
+
+
+def _parts(text: str) -> list[str]:
+    """The parts of a query; text that is all separators is one part."""
+    return [part for part in _SEPARATORS.split(text) if part] or ([text] if text.strip() else [])
+
+
+def _alias_lines(tags: Sequence[Tag]) -> Iterator[str]:
+    names = {tag.name.lower() for tag in tags}
+    seen: set[str] = set()
+    for number, tag in enumerate(tags):
+        for alias in map(str.lower, tag.aliases):
+            if alias not in names and alias not in seen and "\t" not in alias:
+                seen.add(alias)
+                yield f"{alias}\t{number}"
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _letters(text: Bytes, starts: Numbers) -> tuple[Sets, Sets]:
+    """For each name in `text` (it begins at its place in `starts`) the set of its ASCII characters: 2 x 64 bits."""
+
+    def half(which: int, part: Bytes) -> Sets:
+        bits = np.left_shift(np.uint64(1), (part & 63).astype(np.uint64))
+        bits[(part >> 6 != which) | (part == _LINE_FEED)] = 0
+        return bits
+
+    return _sets(lambda part: half(0, part), text, starts), _sets(lambda part: half(1, part), text, starts)
+
+
+def _pairs(text: Bytes, starts: Numbers) -> Sets:
+    """The same for hashes of the pairs of neighbouring bytes, in 64 bits."""
+
+    def pairs(part: Bytes) -> Sets:
+        following = np.append(part[1:], np.uint8(_LINE_FEED))
+        hashed = (part.astype(np.uint16) * 37 + following) & 63
+        bits = np.left_shift(np.uint64(1), hashed.astype(np.uint64))
+        bits[(part == _LINE_FEED) | (following == _LINE_FEED)] = 0
+        return bits
+
+    return _sets(pairs, text, starts)
+
+
+def _sets(bits_of: Callable[[Bytes], Sets], text: Bytes, starts: Numbers) -> Sets:
+    """The union of the bits of each name's bytes; a few thousand names at a time, to use little memory."""
+    sets = np.zeros(starts.size, np.uint64)
+    for first in range(0, starts.size, _CHUNK):
+        places = starts[first : first + _CHUNK]
+        end = starts[first + _CHUNK] if first + _CHUNK < starts.size else text.size
+        part = text[places[0] : end]
+        sets[first : first + _CHUNK] = np.bitwise_or.reduceat(bits_of(part), places - places[0])
+    return sets
+
+
+def _bit_count(values: Sets) -> Numbers:
+    if hasattr(np, "bitwise_count"):  # NumPy 2
+        counts: Numbers = np.bitwise_count(values)
+        return counts
+    bits: Numbers = np.unpackbits(values.view(np.uint8).reshape(-1, 8), axis=1).sum(axis=1, dtype=np.int32)
+    return bits
+
+
+def validate(index: TagIndex, tags: Iterable[object]) -> tuple[list[str], dict[str, list[str]]]:
+    """Which of `tags` are unknown (as typed, each once), and suggestions for each."""
+    suggestions: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for raw in tags:
+        tag = raw.strip() if isinstance(raw, str) else ""
+        if not tag or tag.lower() in seen:
+            continue
+        seen.add(tag.lower())
+        if tag not in index:
+            suggestions[tag] = index.suggest(tag)
+    return list(suggestions), suggestions

@@ -1,0 +1,153 @@
+"""Auth: signing in and out, and the rule that keeps everybody else out."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import Field
+
+from cozygen.accounts.tokens import Session
+from cozygen.web.api import Access, Call, Endpoint, Model, NoBody, NoQuery, Section
+from cozygen.web.errors import ApiError
+from cozygen.web.services import SERVICES
+
+section = Section("Auth", "Signing in. Off unless a user and a password are configured.")
+
+COOKIE = "cozygen_token"
+_PROTECTED_PREFIX = "/cozygen/api/"
+
+
+@web.middleware
+async def auth_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let through whoever is signed in, and anybody to what is public; `request["user"]` is the signed-in user."""
+    sign_in = request.app[SERVICES].sign_in
+    if not sign_in.enabled:
+        return await handler(request)
+    session = current_session(request)
+    if session is not None:
+        request["user"] = session.user
+        return await handler(request)
+    if _is_public(request):
+        return await handler(request)
+    raise ApiError(401, "unauthorized", "Sign in first.")
+
+
+def _is_public(request: web.Request) -> bool:
+    endpoint = request.match_info.handler
+    if isinstance(endpoint, Endpoint):
+        return endpoint.access is Access.PUBLIC
+    # No such route: that is all there is to say, but not even this about the API.
+    return not request.path.startswith(_PROTECTED_PREFIX)
+
+
+def current_session(request: web.Request) -> Session | None:
+    """Who sends this request, by ``Authorization: Bearer`` or by cookie."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        token = request.cookies.get(COOKIE, "")
+    return request.app[SERVICES].sign_in.verify(token.strip()) if token else None
+
+
+class Credentials(Model):
+    """Who wants in."""
+
+    username: str = Field(max_length=256)
+    password: str = Field(max_length=4096)
+
+
+class SignedIn(Model):
+    """The token, which the cookie carries too."""
+
+    token: str
+    user: str
+    expires_in: int = Field(description="seconds")
+    default_credentials: bool = Field(description="the user or the password is still the example's")
+
+
+class AuthStatus(Model):
+    """Whether the caller is signed in."""
+
+    authenticated: bool
+    user: str | None
+    exp: int | None = Field(None, description="seconds since the epoch")
+    auth_enabled: bool
+    default_credentials: bool | None = None
+
+
+class SignedOut(Model):
+    """The cookie is gone."""
+
+    status: Literal["ok"]
+
+
+@section.route(
+    "POST",
+    "/cozygen/api/login",
+    body=Credentials,
+    response=SignedIn,
+    errors={400: "`auth_disabled` or `invalid_body`", 401: "`invalid_credentials`"},
+    access=Access.PUBLIC,
+    # With sign-in off there is nothing to say about the body.
+    guard=lambda services: None if services.sign_in.enabled else ApiError(400, "auth_disabled", "Sign-in is off."),
+    field_errors={"username": "invalid_body", "password": "invalid_body"},
+    body_errors={"json": "invalid_body", "object": "invalid_body"},
+)
+async def login(call: Call[NoQuery, Credentials]) -> web.Response:
+    """Sign in: answers a token and sets it as a cookie."""
+    sign_in, body = call.services.sign_in, call.body
+    if not sign_in.check(body.username.strip(), body.password):
+        raise ApiError(401, "invalid_credentials", "The user name or the password is wrong.")
+    token = sign_in.issue()
+    response = web.json_response(
+        {
+            "token": token,
+            "user": sign_in.user,
+            "expires_in": sign_in.ttl,
+            "default_credentials": sign_in.default_credentials,
+        }
+    )
+    response.set_cookie(
+        COOKIE, token, max_age=sign_in.ttl, secure=call.request.secure, httponly=True, samesite="Lax", path="/"
+    )
+    return response
+
+
+@section.route(
+    "GET",
+    "/cozygen/api/auth_status",
+    response=AuthStatus,
+    errors={401: "Not signed in, with the same fields"},
+    access=Access.PUBLIC,
+)
+async def auth_status(call: Call[NoQuery, NoBody]) -> AuthStatus:
+    """Whether the caller is signed in."""
+    sign_in = call.services.sign_in
+    if not sign_in.enabled:
+        return AuthStatus(authenticated=False, user=None, auth_enabled=False)
+    session = current_session(call.request)
+    if session is None:
+        raise ApiError(
+            401,
+            "unauthorized",
+            authenticated=False,
+            user=None,
+            auth_enabled=True,
+            default_credentials=sign_in.default_credentials,
+        )
+    return AuthStatus(
+        authenticated=True,
+        user=session.user,
+        exp=session.expires,
+        auth_enabled=True,
+        default_credentials=sign_in.default_credentials,
+    )
+
+
+@section.route("POST", "/cozygen/api/logout", response=SignedOut, access=Access.PUBLIC)
+async def logout(call: Call[NoQuery, NoBody]) -> web.Response:
+    """Sign out: the cookie is removed."""
+    response = web.json_response({"status": "ok"})
+    response.del_cookie(COOKIE, path="/", httponly=True, samesite="Lax", secure=call.request.secure)
+    return response
