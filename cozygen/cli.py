@@ -1,4 +1,4 @@
-"""The command line: `cozygen serve`, `doctor`, `openapi`."""
+"""The command line: `cozygen serve`, `doctor`, `tags`, `import-data`, `openapi`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
@@ -31,6 +31,9 @@ _Workflows = Annotated[Path | None, typer.Option(help="API-format workflows.  [d
 _Data = Annotated[
     Path | None, typer.Option(help="Database, documents, thumbnails.  [default: the platform's data folder]")
 ]
+
+tags = typer.Typer(help="The tag list: import one, fetch one, see which is in force.", no_args_is_help=True)
+app.add_typer(tags, name="tags")
 
 
 def main() -> None:
@@ -143,3 +146,96 @@ def openapi() -> None:
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
+
+
+@tags.command("import")
+def tags_import(
+    file: Annotated[Path, typer.Argument(help="Markdown, CSV or Danbooru's JSON.")], data_dir: _Data = None
+) -> None:
+    """Put a tag list in force. A running studio takes it up at once."""
+    from cozygen.tags.model import TagFileError
+    from cozygen.tags.service import TagService
+
+    service = TagService(_settings(data_dir=data_dir).data_dir / "tags")
+    try:
+        loaded = service.import_file(file)
+    except TagFileError as error:
+        _fail(f"{file}: {error}")
+    except OSError as error:
+        _fail(f"{file}: {error.strerror or error}")
+    typer.echo(f"{len(loaded.index)} tags imported from {file}.")
+
+
+@tags.command("update")
+def tags_update(
+    min_posts: Annotated[int, typer.Option(help="Only tags with so many posts or more.", min=0)] = 20,
+    pause: Annotated[float, typer.Option(help="Seconds between requests.", min=0.2)] = 1.0,
+    url: Annotated[str | None, typer.Option(help="A Danbooru.  [default: https://danbooru.donmai.us]")] = None,
+    data_dir: _Data = None,
+) -> None:
+    """Fetch the tag list from a Danbooru. Interrupted, it goes on from there the next time."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from cozygen.tags import update
+    from cozygen.tags.service import TagService
+
+    settings = _settings(data_dir=data_dir, tags_url=url)
+    service = TagService(settings.data_dir / "tags")
+    options = update.Options(settings.tags_url, min_posts, pause)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}"), TimeElapsedColumn())
+    with Progress(*columns) as bar:
+        tasks = {phase: bar.add_task(phase, total=None) for phase in ("tags", "aliases")}
+        try:
+            loaded = asyncio.run(
+                update.update(service, options, lambda p: bar.update(tasks[p.phase], completed=p.fetched))
+            )
+        except (update.UpdateError, update.UpdateRunningError) as error:
+            _fail(str(error))
+        except KeyboardInterrupt:
+            _fail("stopped; the next update goes on from here", status=130)
+    typer.echo(f"{len(loaded.index)} tags are in force.")
+
+
+@tags.command("info")
+def tags_info(data_dir: _Data = None) -> None:
+    """Say which tag list is in force."""
+    from cozygen.tags.service import TagService, TagsUnavailable
+
+    settings = _settings(data_dir=data_dir)
+    try:
+        loaded = TagService(settings.data_dir / "tags", settings.tags_file).loaded()
+    except TagsUnavailable as error:
+        _fail(str(error))
+    typer.echo(f"{len(loaded.index)} tags ({loaded.source.kind}: {loaded.source.name})")
+    for category in loaded.index.overview():
+        typer.echo(f"  {category.key}: {category.actual}")
+
+
+@app.command("import-data")
+def import_data(
+    folder: Annotated[Path, typer.Argument(help="The data folder of an earlier CozyGen.")],
+    data_dir: _Data = None,
+    workflows_dir: _Workflows = None,
+) -> None:
+    """Take over aliases, workflow types, presets, prompts and tags of an earlier CozyGen, again if need be."""
+    from cozygen.importing import import_data as run
+
+    settings = _settings(data_dir=data_dir, workflows_dir=workflows_dir)
+    failed = found = False
+    try:
+        for result in run(folder, settings):
+            found = True
+            failed |= result.problem is not None
+            typer.echo(f"{result.file}: {result.problem or f'{result.count} new'}", err=result.problem is not None)
+    except FileNotFoundError:
+        _fail(f"{folder} is no folder")
+    if not found:
+        _fail(f"nothing to import in {folder}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _fail(message: str, *, status: int = 1) -> NoReturn:
+    """End the program with a message."""
+    typer.echo(f"cozygen: {message}", err=True)
+    raise typer.Exit(status)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
@@ -45,6 +45,30 @@ def put_prompt_raw(connection: Connection, prompt_id: str, texts: dict[str, str]
     values = {"prompt_id": prompt_id, "texts": texts, "updated_at": time.time()}
     statement = upsert(prompt_raw).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=["prompt_id"], set_=values))
+
+
+def import_prompts(
+    connection: Connection, texts: Mapping[str, dict[str, str]], files: Iterable[tuple[str, str, str]]
+) -> int:
+    """Add prompts as typed, and (subfolder, filename, prompt id) of their files, where none is known.
+
+    Returns how many prompts are new.
+    """
+    now = time.time()
+    added = 0
+    for prompt_id, typed in texts.items():
+        row = {"prompt_id": prompt_id, "texts": typed, "updated_at": now}
+        added += connection.execute(upsert(prompt_raw).values(row).on_conflict_do_nothing()).rowcount
+    for subfolder, filename, prompt_id in files:
+        link = {
+            "subfolder": subfolder,
+            "filename": filename,
+            "prompt_id": prompt_id,
+            "node_id": "",
+            "created_at": now,
+        }
+        connection.execute(upsert(outputs).values(link).on_conflict_do_nothing())
+    return added
 
 
 def forget(connection: Connection, prompt_id: str) -> None:
