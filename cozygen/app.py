@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,8 +13,10 @@ from pathlib import Path
 from aiohttp import web
 from filelock import FileLock, Timeout
 
+from cozygen.accounts.state import UserState
 from cozygen.accounts.tokens import SignIn, signing_key
 from cozygen.engines.base import Engine
+from cozygen.gallery.service import Gallery
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
 from cozygen.media.pool import MediaPool
@@ -23,7 +27,22 @@ from cozygen.storage.documents import DocumentStore
 from cozygen.storage.paths import Root, atomic_write
 from cozygen.tags.service import TagService
 from cozygen.tags.update import BackgroundUpdate, UpdateState
-from cozygen.web import aliases, auth, health, inputs, jobs, openapi, presets, static, tags, thumbs, workflows
+from cozygen.web import (
+    aliases,
+    auth,
+    events,
+    gallery,
+    health,
+    inputs,
+    jobs,
+    openapi,
+    presets,
+    state,
+    static,
+    tags,
+    thumbs,
+    workflows,
+)
 from cozygen.web import engine as engine_section
 from cozygen.web.api import Section
 from cozygen.web.errors import errors_middleware, log_middleware
@@ -31,12 +50,16 @@ from cozygen.web.services import SERVICES, Services
 from cozygen.web.sockets import SocketHub
 from cozygen.workflows.presets import PresetService
 from cozygen.workflows.service import WorkflowService
+from cozygen.workflows.texts import WildcardFolder
 
 log = logging.getLogger(__name__)
 
 SECTIONS: Sequence[Section] = (
     health.section,
+    gallery.section,
     jobs.section,
+    events.section,
+    state.section,
     workflows.section,
     aliases.section,
     tags.section,
@@ -102,6 +125,7 @@ def build_services(settings: Settings, engine: Engine) -> Services:
     media = MediaPool()
     tag_service = TagService(settings.data_dir / "tags", settings.tags_file)
     follow = settings.follow_symlinks
+    outputs = Root(settings.outputs, follow_symlinks=follow)
     return Services(
         settings=settings,
         database=database,
@@ -111,13 +135,21 @@ def build_services(settings: Settings, engine: Engine) -> Services:
         jobs=JobService(database, engine, bus),
         workflows=WorkflowService(settings.workflows, documents),
         presets=PresetService(documents),
+        wildcards=WildcardFolder(settings.data_dir / "wildcards"),
+        user_state=UserState(database),
         sign_in=_sign_in(settings),
         tags=tag_service,
         tag_update=BackgroundUpdate(tag_service, lambda state: _tell_tags(bus, state)),
         sockets=SocketHub(),
         media=media,
         thumbs=ThumbnailStore(settings.data_dir / "thumbnails", media),
-        outputs=Root(settings.outputs, follow_symlinks=follow),
+        gallery=Gallery(
+            outputs,
+            settings.data_dir,
+            trash_days=settings.trash_days,
+            on_change=lambda subfolder, mtime: bus.publish("gallery", {"subfolder": subfolder, "mtime": mtime}),
+        ),
+        outputs=outputs,
         inputs=Root(settings.inputs, follow_symlinks=follow),
         temp=Root(temp_folder(settings), follow_symlinks=False),
     )
@@ -144,9 +176,9 @@ def build_app(settings: Settings, engine: Engine) -> web.Application:
         for endpoint in section.endpoints:
             for path in endpoint.paths:
                 if endpoint.method == "GET":
-                    app.router.add_get(path, endpoint)
+                    app.router.add_get(path, endpoint.respond)
                 else:
-                    app.router.add_route(endpoint.method, path, endpoint)
+                    app.router.add_route(endpoint.method, path, endpoint.respond)
     app.cleanup_ctx.append(_run)
     app.on_shutdown.append(_shutdown)
     return app
@@ -158,6 +190,7 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(_prepare, services, lock)
     services.jobs.listen(services.sockets.on_event)
     await services.jobs.start()
+    await services.gallery.start()
     seeding = asyncio.create_task(_seed_example(services))
     try:
         yield
@@ -167,6 +200,7 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
             await seeding
         await services.tag_update.close()
         await services.jobs.close()
+        await services.gallery.close()
         await services.media.close()
         await asyncio.to_thread(services.database.close)
         lock.release()
@@ -198,16 +232,29 @@ async def _seed_example(services: Services) -> None:
     target = services.settings.inputs / EXAMPLE_IMAGE
     marker = services.settings.data_dir / ".example-written"
 
-    def write() -> None:
-        if marker.exists() or target.exists():
-            return
-        from cozygen.engines.embedded.painter import example_image
+    if await asyncio.to_thread(lambda: marker.exists() or target.exists()):
+        return
+    try:
+        picture = await _paint_example()
+        await asyncio.to_thread(lambda: (atomic_write(target, picture), atomic_write(marker, b"")))
+    except (OSError, RuntimeError) as error:
+        log.warning("no example picture: %s", error)
 
-        atomic_write(target, example_image())
-        atomic_write(marker, b"")
 
-    # Rendering it holds the GIL now and then, which a first visitor would notice less than a missing picture.
-    await asyncio.to_thread(write)
+async def _paint_example() -> bytes:
+    """The example picture, painted in a process of its own: it takes a second of pure computing."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cozygen.engines.embedded.painter", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+    )
+    try:
+        picture, _ = await process.communicate()
+    except asyncio.CancelledError:
+        process.kill()
+        await process.wait()
+        raise
+    if process.returncode != 0 or not picture:
+        raise RuntimeError(f"the painter ended with {process.returncode}")
+    return picture
 
 
 async def _shutdown(app: web.Application) -> None:

@@ -44,6 +44,7 @@ class Settings(BaseSettings):
         "https://danbooru.donmai.us", pattern="^https?://", description="The Danbooru that tag lists are fetched from."
     )
     max_upload_mb: int = Field(512, ge=1, description="Largest upload in MiB.")
+    trash_days: int = Field(30, ge=0, le=36_500, description="Days that deleted files are kept; 0 keeps them.")
     follow_symlinks: bool = Field(False, description="Follow symlinked folders inside the output and input folders.")
     auth_user: str | None = Field(None, description="User name; with auth_pass turns sign-in on.")
     auth_pass: SecretStr | None = Field(None, description="Password of auth_user.")

@@ -176,6 +176,9 @@ class Engine(Protocol):
         The end is reported through `events`: ``execution_interrupted`` for both.
         """
 
+    async def withdraw(self, prompt_id: str) -> bool:
+        """Take a prompt that still waits out of the queue, without an event. False when it runs or is not there."""
+
     async def lookup(self, prompt_ids: Sequence[str]) -> dict[str, Outcome]:
         """What the engine knows of these prompts; those it does not know are absent."""
 

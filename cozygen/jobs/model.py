@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from cozygen.engines.base import Graph
 
@@ -30,9 +30,16 @@ ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 ACTIVE = frozenset(JobState) - ENDED
 
 
+MAX_PRIORITY = 10
+"""Highest priority; the lowest is its negative."""
+
+
 @dataclass(frozen=True)
 class NewJob:
-    """What is asked for. `graph` is final: values are in, random numbers drawn, aliases expanded."""
+    """What is asked for. `graph` is final: values are in, random numbers drawn, aliases expanded.
+
+    Jobs of a higher `priority` (0 is normal) run before all of a lower one; `front` puts the job before all its equals.
+    """
 
     graph: Graph
     user: str
@@ -42,10 +49,40 @@ class NewJob:
     client_id: str | None = None
     number: float | None = None
     front: bool = False
+    priority: int = 0
+    group_id: str | None = None
+    group_place: int | None = None
     extra_data: dict[str, Any] = field(default_factory=dict)
     partial_execution_targets: list[str] | None = None
     values: dict[str, Any] = field(default_factory=dict)
     prompt_raw: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobGroup:
+    """Renders that were asked for together: a batch, or a sweep over `axes` (``[{"key", "values"}, ...]``).
+
+    The place of a job in the group follows from its cell: the last axis varies fastest, and each cell has `count` jobs.
+    """
+
+    seq: int
+    id: str
+    user: str
+    kind: Literal["batch", "sweep"]
+    workflow: str | None
+    title: str
+    axes: list[dict[str, Any]]
+    count: int
+    created_at: float
+
+    def cell(self, place: int) -> list[int]:
+        """Which value of each axis the job at a place has."""
+        rest = place // self.count
+        indices = []
+        for axis in reversed(self.axes):
+            rest, index = divmod(rest, len(axis["values"]))
+            indices.append(index)
+        return indices[::-1]
 
 
 @dataclass(frozen=True)
@@ -72,6 +109,8 @@ class Job:
     started_at: float | None
     finished_at: float | None
     in_history: bool
+    group_id: str | None
+    group_place: int | None
 
     def node_title(self, node_id: str) -> str:
         """The title that the author gave a node, else its class."""

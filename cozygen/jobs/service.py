@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 import uuid
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ from cozygen.engines.base import (
 )
 from cozygen.jobs import store
 from cozygen.jobs.bus import EventBus
-from cozygen.jobs.model import ACTIVE, Job, JobState, NewJob
+from cozygen.jobs.line import WaitingLine
+from cozygen.jobs.model import ACTIVE, Job, JobGroup, JobState, NewJob
 from cozygen.jobs.progress import Durations, Progress, Tracker
 from cozygen.storage.database import Database
 from cozygen.workflows.graph import upstream
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 
 _MESSAGES = ("execution_start", "execution_cached", "execution_success", "execution_error", "execution_interrupted")
 _RETRY_SECONDS = 5.0
+_ENDED_REFS = 256
+_PRIORITY_STEP = 1e9  # queue numbers of one priority; more than there will ever be jobs
 
 Listener = Callable[[Event, "JobRef | None"], None]
 
@@ -79,6 +83,10 @@ class JobEndedError(Exception):
     """The job is over."""
 
 
+class GroupNotFoundError(LookupError):
+    """There is no such group."""
+
+
 class DuplicateJobError(Exception):
     """A job with this prompt id exists already."""
 
@@ -94,11 +102,13 @@ class JobService:
         self._durations = Durations()
         self._live: dict[str, _Live] = {}
         self._refs: dict[str, JobRef] = {}
+        self._ended_refs: OrderedDict[str, JobRef] = OrderedDict()
         self._listeners: list[Listener] = []
         self._number = 0.0
         self._pump: asyncio.Task[None] | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._submitting: set[str] = set()
+        self.line = WaitingLine(database, engine, self._resubmit_waiting, self._tell_line)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` with every event of the engine, in order, once its effect is stored."""
@@ -107,6 +117,7 @@ class JobService:
     async def start(self) -> None:
         """Begin to follow the engine and take up what an earlier run left unfinished."""
         self._number = await self._db.read(store.next_number)
+        await self.line.load()
         await self.engine.start()
         self._pump = asyncio.create_task(self._follow(), name="engine-events")
         self._recovery = asyncio.create_task(self._recover(), name="job-recovery")
@@ -121,7 +132,7 @@ class JobService:
         await self.engine.close()
 
     async def submit(self, new: NewJob) -> tuple[Job, Accepted]:
-        """Store and queue a job.
+        """Store and queue a job. While the line is paused the engine hears of it later, and may refuse it then.
 
         Raises `PromptRejected` (nothing is kept), `EngineUnavailable` (nothing is kept) or `DuplicateJobError`.
         """
@@ -132,6 +143,9 @@ class JobService:
         except IntegrityError:
             raise DuplicateJobError(prompt_id) from None
         self._refs[prompt_id] = JobRef(prompt_id, new.user, new.client_id)
+        if self.line.paused:
+            held = await self._change(prompt_id, lambda connection: store.hold(connection, prompt_id))
+            return held, Accepted(prompt_id, number, [])
         self._submitting.add(prompt_id)
         try:
             accepted = await self.engine.submit(
@@ -154,6 +168,7 @@ class JobService:
             prompt_id,
             lambda connection: store.accept(connection, prompt_id, accepted.outputs_to_execute, accepted.number),
         )
+        await self.line.settle(prompt_id)
         return job, accepted
 
     def _next_number(self, new: NewJob) -> float:
@@ -161,7 +176,55 @@ class JobService:
             return new.number
         number = self._number
         self._number += 1
-        return -number if new.front else number
+        return (-number if new.front else number) - new.priority * _PRIORITY_STEP
+
+    async def submit_group(self, group: JobGroup, members: Sequence[NewJob]) -> tuple[JobGroup, list[Job]]:
+        """Store and queue jobs that belong together: all of them, or none. Raises as `submit`."""
+        await self._db.write(lambda connection: store.add_group(connection, group))
+        queued: list[Job] = []
+        try:
+            for new in members:
+                queued.append((await self.submit(new))[0])
+        except BaseException:
+            for job in reversed(queued):
+                with suppress(JobEndedError, EngineError):
+                    await self.cancel(job.id)
+            if not queued:
+                await self._db.write(lambda connection: store.forget_group(connection, group.id))
+            raise
+        return await self.group(group.id), queued
+
+    async def group(self, group_id: str) -> JobGroup:
+        """One group. Raises `GroupNotFoundError`."""
+        group = await self._db.read(lambda connection: store.get_group(connection, group_id))
+        if group is None:
+            raise GroupNotFoundError(group_id)
+        return group
+
+    async def group_jobs(self, group_id: str) -> list[Job]:
+        """The jobs of a group in their places."""
+        return await self._db.read(lambda connection: store.group_jobs(connection, group_id))
+
+    async def groups(
+        self, *, user: str, before: int | None, limit: int
+    ) -> tuple[list[JobGroup], dict[str, dict[str, int]]]:
+        """A user's groups, newest first, and how many jobs of each are in which state."""
+
+        def read(connection: Connection) -> tuple[list[JobGroup], dict[str, dict[str, int]]]:
+            found = store.groups(connection, user=user, before=before, limit=limit)
+            return found, store.group_counts(connection, [group.id for group in found])
+
+        return await self._db.read(read)
+
+    async def cancel_group(self, group_id: str) -> int:
+        """Cancel what has not ended of a group: the last first, so that nothing moves up. How many."""
+        cancelled = 0
+        for job in reversed(await self.group_jobs(group_id)):
+            if not job.state.ended:
+                with suppress(JobEndedError):
+                    await self.cancel(job.id)
+                    cancelled += 1
+        return cancelled
 
     async def cancel(self, prompt_id: str) -> Job:
         """Cancel a job. Raises `JobNotFoundError`, `JobEndedError` or `EngineUnavailable`."""
@@ -202,11 +265,17 @@ class JobService:
         return await self._db.read(store.active)
 
     async def page(
-        self, *, states: Sequence[JobState] | None, user: str | None, before: int | None, limit: int
+        self,
+        *,
+        states: Sequence[JobState] | None,
+        user: str | None,
+        before: int | None,
+        limit: int,
+        group: str | None = None,
     ) -> list[Job]:
         """Stored jobs, newest first."""
         return await self._db.read(
-            lambda connection: store.page(connection, states=states, user=user, before=before, limit=limit)
+            lambda connection: store.page(connection, states=states, user=user, before=before, limit=limit, group=group)
         )
 
     async def history(self, *, user: str, newest: int | None, offset: int | None, limit: int) -> list[Job]:
@@ -265,11 +334,17 @@ class JobService:
                 self._handle_preview(event)
             case ConnectionEvent():
                 await self._handle_connection(event)
-        ref = self._refs.get(event.prompt_id or "") if not isinstance(event, ConnectionEvent) else None
+        ref = None if isinstance(event, ConnectionEvent) else self._ref_of(event.prompt_id or "")
         for listener in self._listeners:
             listener(event, ref)
-        if isinstance(event, EngineEvent) and event.type in _MESSAGES[2:] and event.prompt_id:
-            self._refs.pop(event.prompt_id, None)
+        if isinstance(event, EngineEvent) and event.type in _MESSAGES[2:] and event.prompt_id in self._refs:
+            # ComfyUI's last word on a prompt, `executing` without a node, comes after its end has been stored.
+            self._ended_refs[event.prompt_id] = self._refs.pop(event.prompt_id)
+            while len(self._ended_refs) > _ENDED_REFS:
+                self._ended_refs.popitem(last=False)
+
+    def _ref_of(self, prompt_id: str) -> JobRef | None:
+        return self._refs.get(prompt_id) or self._ended_refs.get(prompt_id)
 
     async def _handle_event(self, event: EngineEvent) -> None:
         prompt_id = event.prompt_id
@@ -413,9 +488,20 @@ class JobService:
                 store.begin(connection, job.id)
 
         adopted = await self._change(job.id, adopt)
+        if outcome.state == "queued":
+            await self.line.settle(job.id)
         if outcome.state == "running" and job.id not in self._live:
             needed = upstream(adopted.graph, adopted.targets or adopted.graph)
             self._live[job.id] = _Live(Tracker(adopted.graph, self._durations, needed), [])
+
+    def _tell_line(self) -> None:
+        """The order has changed, or the line was paused or let go: places are to be read anew."""
+        self.bus.publish("queue", {"paused": self.line.paused})
+
+    async def _resubmit_waiting(self, prompt_id: str) -> None:
+        job = await self.get(prompt_id)
+        if job.state in (JobState.SUBMITTING, JobState.QUEUED) and prompt_id not in self._submitting:
+            await self._resubmit(job)
 
     async def _resubmit(self, job: Job) -> None:
         if job.state not in ACTIVE:
@@ -423,6 +509,8 @@ class JobService:
         self._live.pop(job.id, None)
         self._refs[job.id] = JobRef(job.id, job.user, job.client_id)
         await self._change(job.id, lambda connection: store.requeue(connection, job.id))
+        if self.line.paused:
+            return
         submission = Submission(
             job.id,
             job.graph,

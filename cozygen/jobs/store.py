@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from cozygen.jobs.model import ACTIVE, Job, JobState, NewJob, output_files
-from cozygen.storage.tables import jobs, outputs, prompt_raw
+from cozygen.jobs.model import ACTIVE, Job, JobGroup, JobState, NewJob, output_files
+from cozygen.storage.tables import job_groups, jobs, outputs, prompt_raw, studio_state
+
+T = TypeVar("T", str, str | None)
 
 _ACTIVE = [state.value for state in ACTIVE]
 
@@ -21,11 +23,11 @@ def add(connection: Connection, prompt_id: str, new: NewJob, number: float) -> N
         insert(jobs).values(
             id=prompt_id,
             user=new.user,
-            client_id=new.client_id,
+            client_id=_storable(new.client_id),
             number=number,
             state=JobState.SUBMITTING.value,
-            workflow=new.workflow,
-            title=new.title,
+            workflow=_storable(new.workflow),
+            title=_storable(new.title),
             graph=new.graph,
             extra_data=new.extra_data,
             targets=new.partial_execution_targets or [],
@@ -34,10 +36,17 @@ def add(connection: Connection, prompt_id: str, new: NewJob, number: float) -> N
             outputs={},
             messages=[],
             created_at=time.time(),
+            group_id=new.group_id,
+            group_place=new.group_place,
         )
     )
     if new.prompt_raw:
         put_prompt_raw(connection, prompt_id, new.prompt_raw)
+
+
+def _storable(text: T) -> T:
+    """Text without lone surrogates, which JSON may carry and the database cannot."""
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text  # type: ignore[return-value]
 
 
 def put_prompt_raw(connection: Connection, prompt_id: str, texts: dict[str, str]) -> None:
@@ -84,9 +93,20 @@ def accept(connection: Connection, prompt_id: str, targets: list[str], number: f
     connection.execute(update(jobs).where(waiting).values(state=JobState.QUEUED.value))
 
 
+def set_numbers(connection: Connection, numbers: Mapping[str, float]) -> None:
+    """Give waiting jobs other places in the line."""
+    for prompt_id, number in numbers.items():
+        connection.execute(update(jobs).where(jobs.c.id == prompt_id, _waiting()).values(number=number))
+
+
+def hold(connection: Connection, prompt_id: str) -> None:
+    """The job waits here, without an engine that knows of it."""
+    connection.execute(update(jobs).where(jobs.c.id == prompt_id, _waiting()).values(state=JobState.QUEUED.value))
+
+
 def begin(connection: Connection, prompt_id: str) -> None:
     """The engine began to execute."""
-    waiting = and_(jobs.c.id == prompt_id, jobs.c.state.in_([JobState.SUBMITTING.value, JobState.QUEUED.value]))
+    waiting = and_(jobs.c.id == prompt_id, _waiting())
     connection.execute(update(jobs).where(waiting).values(state=JobState.RUNNING.value, started_at=time.time()))
 
 
@@ -166,15 +186,22 @@ def position(connection: Connection, job: Job) -> int | None:
     if job.state not in (JobState.SUBMITTING, JobState.QUEUED):
         return None
     before = or_(jobs.c.number < job.number, and_(jobs.c.number == job.number, jobs.c.seq < job.seq))
-    waiting = jobs.c.state.in_([JobState.SUBMITTING.value, JobState.QUEUED.value])
-    return 1 + connection.execute(select(func.count()).select_from(jobs).where(waiting, before)).scalar_one()
+    return 1 + connection.execute(select(func.count()).select_from(jobs).where(_waiting(), before)).scalar_one()
+
+
+def line(connection: Connection) -> list[tuple[str, float]]:
+    """The waiting line in its order: (job id, number)."""
+    query = select(jobs.c.id, jobs.c.number).where(_waiting()).order_by(jobs.c.number, jobs.c.seq)
+    return [(row.id, row.number) for row in connection.execute(query)]
 
 
 def positions(connection: Connection) -> dict[str, int]:
     """The waiting line: job id -> place (1 = next)."""
-    waiting = jobs.c.state.in_([JobState.SUBMITTING.value, JobState.QUEUED.value])
-    query = select(jobs.c.id).where(waiting).order_by(jobs.c.number, jobs.c.seq)
-    return {row.id: place for place, row in enumerate(connection.execute(query), 1)}
+    return {job_id: place for place, (job_id, _) in enumerate(line(connection), 1)}
+
+
+def _waiting() -> ColumnElement[bool]:
+    return jobs.c.state.in_([JobState.SUBMITTING.value, JobState.QUEUED.value])
 
 
 def count_active(connection: Connection) -> int:
@@ -183,7 +210,13 @@ def count_active(connection: Connection) -> int:
 
 
 def page(
-    connection: Connection, *, states: Iterable[JobState] | None, user: str | None, before: int | None, limit: int
+    connection: Connection,
+    *,
+    states: Iterable[JobState] | None,
+    user: str | None,
+    before: int | None,
+    limit: int,
+    group: str | None = None,
 ) -> list[Job]:
     """Jobs, newest first, older than sequence number `before`."""
     query = select(jobs).order_by(jobs.c.seq.desc()).limit(limit)
@@ -191,9 +224,68 @@ def page(
         query = query.where(jobs.c.state.in_([state.value for state in states]))
     if user is not None:
         query = query.where(jobs.c.user == user)
+    if group is not None:
+        query = query.where(jobs.c.group_id == group)
     if before is not None:
         query = query.where(jobs.c.seq < before)
     return _jobs(connection, query)
+
+
+def add_group(connection: Connection, group: JobGroup) -> None:
+    """Store a group; its `seq` is given by the database."""
+    connection.execute(insert(job_groups).values({key: value for key, value in vars(group).items() if key != "seq"}))
+
+
+def forget_group(connection: Connection, group_id: str) -> None:
+    """Remove a group that no job was queued for."""
+    connection.execute(delete(job_groups).where(job_groups.c.id == group_id))
+
+
+def get_group(connection: Connection, group_id: str) -> JobGroup | None:
+    """One group."""
+    row = connection.execute(select(job_groups).where(job_groups.c.id == group_id)).mappings().first()
+    return None if row is None else JobGroup(**row)
+
+
+def groups(connection: Connection, *, user: str, before: int | None, limit: int) -> list[JobGroup]:
+    """A user's groups, newest first, older than sequence number `before`."""
+    query = select(job_groups).where(job_groups.c.user == user).order_by(job_groups.c.seq.desc()).limit(limit)
+    if before is not None:
+        query = query.where(job_groups.c.seq < before)
+    return [JobGroup(**row) for row in connection.execute(query).mappings()]
+
+
+def group_counts(connection: Connection, group_ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """How many jobs of each group are in which state."""
+    query = (
+        select(jobs.c.group_id, jobs.c.state, func.count())
+        .where(jobs.c.group_id.in_(list(group_ids)))
+        .group_by(jobs.c.group_id, jobs.c.state)
+    )
+    counts: dict[str, dict[str, int]] = {group_id: {} for group_id in group_ids}
+    for group_id, state, count in connection.execute(query):
+        counts[group_id][state] = count
+    return counts
+
+
+def group_jobs(connection: Connection, group_id: str) -> list[Job]:
+    """The jobs of a group in their places."""
+    return _jobs(connection, select(jobs).where(jobs.c.group_id == group_id).order_by(jobs.c.group_place, jobs.c.seq))
+
+
+_PAUSED = "queue_paused"
+
+
+def paused(connection: Connection) -> bool:
+    """Whether the waiting line is held back."""
+    row = connection.execute(select(studio_state.c.value).where(studio_state.c.key == _PAUSED)).first()
+    return row is not None and row.value is True
+
+
+def set_paused(connection: Connection, value: bool) -> None:
+    """Hold the waiting line back, or let it go."""
+    row = {"key": _PAUSED, "value": value}
+    connection.execute(upsert(studio_state).values(row).on_conflict_do_update(index_elements=["key"], set_=row))
 
 
 def history(connection: Connection, *, user: str, newest: int | None, offset: int | None, limit: int) -> list[Job]:

@@ -35,8 +35,25 @@ jobs = Table(
     Column("started_at", Float, nullable=True),
     Column("finished_at", Float, nullable=True),
     Column("in_history", Boolean, nullable=False, server_default=false(), comment="listed by /history"),
+    Column("group_id", String(64), nullable=True, comment="the batch or sweep that it is part of"),
+    Column("group_place", Integer, nullable=True, comment="its place there, from 0"),
     Index("ix_jobs_state_number", "state", "number"),
     Index("ix_jobs_in_history_seq", "in_history", "seq"),
+    Index("ix_jobs_group_id", "group_id"),
+)
+
+job_groups = Table(
+    "job_groups",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True, comment="order of arrival"),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("user", String(128), nullable=False),
+    Column("kind", String(16), nullable=False, comment="batch|sweep"),
+    Column("workflow", String(255), nullable=True),
+    Column("title", Text, nullable=False),
+    Column("axes", JSON, nullable=False, comment='[{"key", "values"}, ...]; the last one varies fastest'),
+    Column("count", Integer, nullable=False, comment="renders of every cell"),
+    Column("created_at", Float, nullable=False),
 )
 
 prompt_raw = Table(
@@ -56,4 +73,36 @@ outputs = Table(
     Column("node_id", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Index("ix_outputs_prompt_id", "prompt_id"),
+)
+
+studio_state = Table(
+    "studio_state",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", JSON, nullable=False),
+)
+
+user_state = Table(
+    "user_state",
+    metadata,
+    Column("user", String(128), primary_key=True),
+    Column("key", String(300), primary_key=True),
+    Column("value", JSON, nullable=False),
+    Column("version", Integer, nullable=False, comment="counts the changes"),
+    Column("updated_at", Float, nullable=False),
+)
+
+prompt_history = Table(
+    "prompt_history",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("user", String(128), nullable=False),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the text"),
+    Column("text", Text, nullable=False),
+    Column("field", Text, nullable=False, comment="the form field that it was typed into last"),
+    Column("workflow", String(255), nullable=True),
+    Column("uses", Integer, nullable=False),
+    Column("used_at", Float, nullable=False),
+    Index("uq_prompt_history_user_digest", "user", "digest", unique=True),
+    Index("ix_prompt_history_user_used_at", "user", "used_at"),
 )

@@ -14,7 +14,9 @@ from typing import Any, Generic, TypeVar, cast
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticSerializationError
 
+from cozygen.web import context
 from cozygen.web.errors import ApiError
 from cozygen.web.services import SERVICES, Services
 
@@ -73,7 +75,7 @@ class Call(Generic[Q, B]):
     @property
     def user(self) -> str:
         """Name of the signed-in user, `default` when sign-in is off."""
-        return str(self.request.get("user", "default"))
+        return context.user.get()
 
     def path(self, name: str) -> str:
         """A path parameter, decoded."""
@@ -116,7 +118,8 @@ class Endpoint:
         if self.also_under_api:
             yield "/api" + self.path
 
-    async def __call__(self, request: web.Request) -> web.StreamResponse:
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Answer a request."""
         services = request.app[SERVICES]
         refusal = self.guard(services) if self.guard is not None else None
         if refusal is not None:
@@ -187,8 +190,12 @@ async def read_bytes(request: web.Request, limit: int) -> bytes:
 
 def json_response(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A model as a JSON response. Fields that were never set and have the default `None` are left out."""
+    try:
+        body = model.model_dump_json(by_alias=True, exclude_unset=True).encode()
+    except PydanticSerializationError:  # lone surrogates, which JSON can only carry escaped
+        body = json.dumps(model.model_dump(by_alias=True, exclude_unset=True), default=str).encode()
     return web.Response(
-        body=model.model_dump_json(by_alias=True, exclude_unset=True).encode("utf-8", "replace"),
+        body=body,
         status=status,
         content_type="application/json",
         headers=headers,

@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 from pydantic import Field
 
 from cozygen.accounts.tokens import Session
+from cozygen.web import context
 from cozygen.web.api import Access, Call, Endpoint, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
 from cozygen.web.services import SERVICES
@@ -21,21 +22,21 @@ _PROTECTED_PREFIX = "/cozygen/api/"
 
 @web.middleware
 async def auth_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let through whoever is signed in, and anybody to what is public; `request["user"]` is the signed-in user."""
+    """Let through whoever is signed in, and anybody to what is public."""
     sign_in = request.app[SERVICES].sign_in
     if not sign_in.enabled:
         return await handler(request)
     session = current_session(request)
     if session is not None:
-        request["user"] = session.user
-        return await handler(request)
+        with context.holding(context.user, session.user):
+            return await handler(request)
     if _is_public(request):
         return await handler(request)
     raise ApiError(401, "unauthorized", "Sign in first.")
 
 
 def _is_public(request: web.Request) -> bool:
-    endpoint = request.match_info.handler
+    endpoint = getattr(request.match_info.handler, "__self__", None)
     if isinstance(endpoint, Endpoint):
         return endpoint.access is Access.PUBLIC
     # No such route: that is all there is to say, but not even this about the API.

@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from cozygen.storage.documents import DocumentBusy, DocumentError, DocumentInvalid
+from cozygen.web import context
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +66,11 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         raise
     except Exception:
         log.exception("unhandled error in %s %s", request.method, request.path)
-        body = {"error": "internal", "message": "The server failed; its log has the details.", "id": request["id"]}
+        body = {
+            "error": "internal",
+            "message": "The server failed; its log has the details.",
+            "id": context.request_id.get(),
+        }
         return web.json_response(body, status=500)
 
 
@@ -81,25 +86,24 @@ def _document_error(error: DocumentError) -> ApiError:
 @web.middleware
 async def log_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id (``X-Request-Id``) and log how it ended, without its query (it may hold secrets)."""
-    request["id"] = uuid.uuid4().hex[:12]
+    with context.holding(context.request_id, uuid.uuid4().hex[:12]):
+        return await _logged(request, handler)
+
+
+async def _logged(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = time.perf_counter()
     status = 500
+    number = context.request_id.get()
     try:
         response = await handler(request)
         status = response.status
         if not response.prepared:
-            response.headers["X-Request-Id"] = request["id"]
+            response.headers["X-Request-Id"] = number
             response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
     except web.HTTPException as error:
         status = error.status
         raise
     finally:
-        log.info(
-            "%s %s %d %.1f ms id=%s",
-            request.method,
-            request.path,
-            status,
-            (time.perf_counter() - started) * 1000,
-            request["id"],
-        )
+        took = (time.perf_counter() - started) * 1000
+        log.info("%s %s %d %.1f ms id=%s", request.method, request.path, status, took, number)

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
+import math
 import random
-from collections.abc import Callable
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from aiohttp import web
-from pydantic import Field, StrictBool
+from pydantic import Field, JsonValue, StrictBool
 
 from cozygen.engines.base import EngineError, EngineUnavailable, PromptRejected
-from cozygen.jobs.bus import Notice
-from cozygen.jobs.model import ACTIVE, Job, JobState, NewJob
-from cozygen.jobs.service import (
-    JobEndedError,
-    JobNotFoundError,
-    JobNotice,
-    JobService,
-    health_json,
-    preview_url,
-)
+from cozygen.jobs.line import NotWaitingError, WaitingLine
+from cozygen.jobs.model import ACTIVE, MAX_PRIORITY, Job, JobGroup, JobState, NewJob
+from cozygen.jobs.service import GroupNotFoundError, JobEndedError, JobNotFoundError, JobService, preview_url
 from cozygen.media.kinds import media_kind
+from cozygen.web.aliases import load_aliases
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
-from cozygen.web.health import EngineState
+from cozygen.web.services import Services, in_thread
 from cozygen.web.workflows import load_form
-from cozygen.workflows.assemble import ValuesError, assemble
+from cozygen.workflows.assemble import Assembled, ValuesError, assemble
 from cozygen.workflows.form import FormField
+from cozygen.workflows.graph import Graph
+from cozygen.workflows.sweep import MAX_AXES, MAX_AXIS, MAX_RENDERS, Axis, SeedMode, plan, spread
+from cozygen.workflows.texts import expander
 
 section = Section("Jobs", "Renders: queued, followed and cancelled. A job is stored before it is acknowledged.")
 
@@ -39,7 +38,6 @@ _STATES: dict[str, list[JobState]] = {
     "failed": [JobState.FAILED],
     "cancelled": [JobState.CANCELLED],
 }
-_KEEP_ALIVE_SECONDS = 15.0
 
 
 class JobProgress(Model):
@@ -92,12 +90,57 @@ class JobView(Model):
     outputs: list[JobOutput]
     values: dict[str, Any]
     preview: str | None
+    group_id: str | None = None
+    group_place: int | None = None
+
+
+class GroupView(Model):
+    """Renders that belong together: a batch, or a sweep over `axes`, whose last one varies fastest."""
+
+    id: str
+    kind: Literal["batch", "sweep"]
+    workflow: str | None
+    title: str
+    axes: list[SweptAxis]
+    count: int = Field(description="renders of each cell")
+    total: int
+    states: dict[str, int] = Field(description="how many renders are in which state")
+    created_at: float
+
+
+class SweptAxis(Model):
+    """What is varied: a form field, or ``<node id>.<input>``."""
+
+    key: str
+    values: list[Any]
+
+
+class GroupCell(Model):
+    """One cell of the grid: which value of each axis, and its renders."""
+
+    indices: list[int]
+    jobs: list[JobView]
+
+
+class GroupGrid(Model):
+    """A group with its results, cell by cell in the order of the axes."""
+
+    group: GroupView
+    cells: list[GroupCell]
+
+
+class GroupPage(Model):
+    """Groups, newest first."""
+
+    items: list[GroupView]
+    next: str | None = Field(description="give it as `before` for the next page")
 
 
 class JobsCreated(Model):
-    """The queued jobs."""
+    """The queued jobs, and the group that they make where there are several."""
 
     jobs: list[JobView]
+    group: GroupView | None = None
 
 
 class JobPage(Model):
@@ -107,6 +150,22 @@ class JobPage(Model):
     next: str | None = Field(description="give it as `before` for the next page")
 
 
+class Range(Model):
+    """The numbers from `start` to `stop`, which is one of them where the step fits."""
+
+    start: float
+    stop: float
+    step: float = 1.0
+
+
+class AxisInput(Model):
+    """What to vary: a form field (or ``<node id>.<input>``), and its values or their range."""
+
+    key: str = Field(min_length=1, max_length=500)
+    values: list[JsonValue] | None = Field(None, max_length=MAX_AXIS)
+    range: Range | None = None
+
+
 class JobRequest(Model):
     """What to render."""
 
@@ -114,15 +173,52 @@ class JobRequest(Model):
     values: dict[Annotated[str, Field(max_length=500)], Any] = Field(default_factory=dict)
     randomize: list[str] = Field(default_factory=list, max_length=500, description="fields that get a fresh number")
     bypass: list[str] = Field(default_factory=list, max_length=500, description="fields whose node is taken out")
-    count: int = Field(1, ge=1, le=100, strict=True, description="how many renders; randomised anew for each")
+    count: int = Field(1, ge=1, le=MAX_RENDERS, strict=True, description="how many renders (of each cell of a sweep)")
+    sweep: list[AxisInput] = Field(default_factory=list, max_length=MAX_AXES)
+    seed_mode: SeedMode | None = Field(
+        None,
+        description="fresh numbers for `each` render, the `same` for all, or one more each time (`increment`). "
+        "Default: `each`; in a sweep `increment`, so that every cell has the same ones",
+    )
     front: StrictBool = Field(False, description="run before what waits")
+    priority: int = Field(0, ge=-MAX_PRIORITY, le=MAX_PRIORITY, strict=True, description="higher runs first")
+
+
+class MoveRequest(Model):
+    """Where to: the `front` or `end` of the line, or next to another waiting job."""
+
+    to: Literal["front", "end"] | None = None
+    before: str | None = Field(None, max_length=64)
+    after: str | None = Field(None, max_length=64)
+
+
+class QueueState(Model):
+    """The line: what runs, what waits in its order, and whether that is held back."""
+
+    paused: bool
+    running: list[str]
+    waiting: list[str]
+
+
+class GroupCancelled(Model):
+    """How many renders of the group were cancelled."""
+
+    cancelled: int
 
 
 class JobsQuery(Model):
     """Which jobs to list."""
 
     status: Literal["active", "done", "failed", "cancelled"] | None = None
+    group: str | None = Field(None, max_length=64)
     limit: int = Field(50, ge=1, le=200)
+    before: int | None = Field(None, ge=0, le=2**62)
+
+
+class GroupsQuery(Model):
+    """Which groups to list."""
+
+    limit: int = Field(20, ge=1, le=100)
     before: int | None = Field(None, ge=0, le=2**62)
 
 
@@ -152,6 +248,8 @@ def job_view(job: Job, position: int | None, jobs: JobService) -> JobView:
         outputs=[_output(node_id, file) for node_id, file in job.files()],
         values=job.values,
         preview=preview_url(job.id, version) if running and version else None,
+        group_id=job.group_id,
+        group_place=job.group_place,
     )
 
 
@@ -206,49 +304,134 @@ async def create_jobs(call: Call[NoQuery, JobRequest]) -> JobsCreated:
     """
     services, body = call.services, call.body
     graph, form = await load_form(services, body.workflow)
-    info = await services.engine.object_info() if body.bypass else {}
     rng = random.SystemRandom()
-    created: list[JobView] = []
-    for _ in range(body.count):
+    axes = [_axis(place, axis) for place, axis in enumerate(body.sweep)]
+    total = math.prod(len(axis.values) for axis in axes) * body.count
+    if total > MAX_RENDERS:
+        raise ApiError(400, "too many renders", f"{total} renders are more than {MAX_RENDERS}.", field="sweep")
+    group = None if total == 1 and not axes else _new_group(call, axes, form.title)
+    prepare = await _preparation(services, body, graph, form.fields, rng)
+    members = await in_thread(
+        lambda: [_new_job(call, form.title, place, assembled, group) for place, assembled in prepare(axes)]
+    )
+    with _refusals(form.fields):
+        if group is None:
+            jobs = [(await services.jobs.submit(members[0]))[0]]
+        else:
+            jobs = await _submit_group(services.jobs, group, members)
+    used = [
+        (f.label, str(jobs[0].values[f.key])) for f in form.fields if f.type == "string" and f.key in jobs[0].values
+    ]
+    await services.user_state.remember_prompts(call.user, body.workflow, used)
+    positions = await services.jobs.positions()
+    views = [job_view(job, positions.get(job.id), services.jobs) for job in jobs]
+    return JobsCreated(jobs=views, group=None if group is None else await _group_view(services.jobs, group.id))
+
+
+def _axis(place: int, axis: AxisInput) -> Axis:
+    if (axis.values is None) == (axis.range is None):
+        raise ApiError(400, "invalid request", "Give either values or a range.", field=f"sweep.{place}")
+    if axis.values is not None:
+        return Axis(axis.key, list(axis.values))
+    given = axis.range
+    assert given is not None
+    try:
+        return Axis(axis.key, spread(given.start, given.stop, given.step))
+    except ValueError as error:
+        raise ApiError(
+            400, "invalid request", f"The range of {axis.key} {error}.", field=f"sweep.{place}.range"
+        ) from None
+
+
+def _new_group(call: Call[NoQuery, JobRequest], axes: list[Axis], title: str) -> JobGroup:
+    return JobGroup(
+        seq=0,
+        id=str(uuid.uuid4()),
+        user=call.user,
+        kind="sweep" if axes else "batch",
+        workflow=call.body.workflow,
+        title=title,
+        axes=[{"key": axis.key, "values": axis.values} for axis in axes],
+        count=call.body.count,
+        created_at=time.time(),
+    )
+
+
+async def _preparation(
+    services: Services, body: JobRequest, graph: Graph, fields: list[FormField], rng: random.Random
+) -> Callable[[list[Axis]], Iterator[tuple[int, Assembled]]]:
+    """A function that assembles every render of a group; all that it needs has been fetched."""
+    info = await services.engine.object_info() if body.bypass else {}
+    expand = expander(await load_aliases(services), services.wildcards.lines, rng)
+
+    def prepare(axes: list[Axis]) -> Iterator[tuple[int, Assembled]]:
         try:
-            assembled = assemble(
-                graph,
-                form.fields,
+            planned = plan(
+                axes,
                 body.values,
+                count=body.count,
                 randomize=body.randomize,
-                bypassed=body.bypass,
-                object_info=info,
+                seed_mode=body.seed_mode or ("increment" if axes else "each"),
+                fields=fields,
                 rng=rng,
             )
+            for render in planned:
+                yield (
+                    render.place,
+                    assemble(
+                        graph,
+                        fields,
+                        render.values,
+                        randomize=render.randomize,
+                        bypassed=body.bypass,
+                        object_info=info,
+                        expand=expand,
+                        rng=rng,
+                    ),
+                )
         except ValuesError as error:
             raise ApiError(400, "invalid values", str(error), fields=error.fields) from None
-        extra: dict[str, Any] = {"extra_pnginfo": {"cozygen_prompt_raw": assembled.prompt_raw}}
-        new = NewJob(
-            graph=assembled.graph,
-            user=call.user,
-            title=form.title,
-            workflow=body.workflow,
-            front=body.front,
-            extra_data=extra,
-            values=assembled.values,
-            prompt_raw=assembled.prompt_raw,
-        )
-        job = await _submit(services.jobs.submit, new, form.fields)
-        created.append(await _view(call, job))
-    return JobsCreated(jobs=created)
+
+    return prepare
 
 
-async def _submit(submit: Callable[[NewJob], Any], new: NewJob, fields: list[FormField]) -> Job:
+def _new_job(
+    call: Call[NoQuery, JobRequest], title: str, place: int, assembled: Assembled, group: JobGroup | None
+) -> NewJob:
+    body = call.body
+    return NewJob(
+        graph=assembled.graph,
+        user=call.user,
+        title=title,
+        workflow=body.workflow,
+        front=body.front,
+        priority=body.priority,
+        group_id=None if group is None else group.id,
+        group_place=None if group is None else place,
+        extra_data={"extra_pnginfo": {"cozygen_prompt_raw": assembled.prompt_raw}},
+        values=assembled.values,
+        prompt_raw=assembled.prompt_raw,
+    )
+
+
+async def _submit_group(jobs: JobService, group: JobGroup, members: list[NewJob]) -> list[Job]:
+    if not members[0].front:
+        return (await jobs.submit_group(group, members))[1]
+    # At the front each goes before the one queued before it: the last comes first.
+    return (await jobs.submit_group(group, members[::-1]))[1][::-1]
+
+
+@contextmanager
+def _refusals(fields: list[FormField]) -> Iterator[None]:
+    """Turn what the engine raises into answers."""
     try:
-        job, _ = await submit(new)
+        yield
     except PromptRejected as rejected:
         raise _rejected(rejected, fields) from None
     except EngineUnavailable as error:
         raise ApiError(503, "engine unavailable", str(error)) from None
     except EngineError as error:
         raise ApiError(502, "engine error", str(error)) from None
-    result: Job = job
-    return result
 
 
 def _rejected(rejected: PromptRejected, fields: list[FormField]) -> ApiError:
@@ -285,7 +468,9 @@ async def list_jobs(call: Call[JobsQuery, NoBody]) -> JobPage:
     """List the user's jobs, newest first."""
     query, jobs = call.query, call.services.jobs
     states = _STATES[query.status] if query.status else None
-    found = await jobs.page(states=states, user=call.user, before=query.before, limit=query.limit + 1)
+    found = await jobs.page(
+        states=states, user=call.user, before=query.before, limit=query.limit + 1, group=query.group
+    )
     positions = await jobs.positions()
     page = found[: query.limit]
     return JobPage(
@@ -319,12 +504,11 @@ async def get_job(call: Call[NoQuery, NoBody]) -> JobView:
 async def cancel_job(call: Call[NoQuery, NoBody]) -> JobView:
     """Cancel a waiting or running job."""
     job = await _own(call)
-    try:
-        return await _view(call, await call.services.jobs.cancel(job.id))
-    except JobEndedError:
-        raise ApiError(409, "already ended", "The job is over.") from None
-    except EngineUnavailable as error:
-        raise ApiError(503, "engine unavailable", str(error)) from None
+    with _refusals([]):
+        try:
+            return await _view(call, await call.services.jobs.cancel(job.id))
+        except JobEndedError:
+            raise ApiError(409, "already ended", "The job is over.") from None
 
 
 @section.route(
@@ -337,12 +521,8 @@ async def cancel_job(call: Call[NoQuery, NoBody]) -> JobView:
 async def retry_job(call: Call[NoQuery, NoBody]) -> JobsCreated:
     """Queue the same graph again, with the same values and seeds."""
     job = await _own(call)
-    try:
+    with _refusals([]):
         again = await call.services.jobs.retry(job.id)
-    except PromptRejected as rejected:
-        raise _rejected(rejected, []) from None
-    except EngineUnavailable as error:
-        raise ApiError(503, "engine unavailable", str(error)) from None
     return JobsCreated(jobs=[await _view(call, again)])
 
 
@@ -363,62 +543,146 @@ async def job_preview(call: Call[PreviewQuery, NoBody]) -> web.Response:
     return web.Response(body=preview.data, content_type=preview.mime, headers=headers)
 
 
-class EventsQuery(Model):
-    """Where to go on."""
-
-    last_id: str | None = Field(None, max_length=100, description="as the header Last-Event-ID, which wins")
-
-
-@section.route("GET", "/cozygen/api/events", query=EventsQuery, media_type="text/event-stream")
-async def events(call: Call[EventsQuery, NoBody]) -> web.StreamResponse:
-    """Server-Sent Events: hello, job, progress, preview, engine; reset when events were missed.
-
-    Resumable by ``Last-Event-ID``.
-    """
-    services = call.services
-    response = web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    )
-    await response.prepare(call.request)
-    last = call.request.headers.get("Last-Event-ID") or call.query.last_id
-    async with services.bus.listen(call.user) as listener:
-        missed = services.bus.since(last) if last else []
-        health = services.jobs.health or await services.jobs.refresh_health()
-        hello = {"engine": EngineState.model_validate(health_json(health)).model_dump()}
-        await response.write(_sse(services.bus.last_id if missed is None else None, "hello", hello))
-        if missed is None:
-            await response.write(_sse(services.bus.last_id, "reset", {}))
-        for notice in missed or []:
-            if notice.user in (None, call.user):
-                await response.write(encode_notice(notice, services.jobs))
-        closing = asyncio.create_task(services.closing.wait())
+@section.route(
+    "POST",
+    "/cozygen/api/jobs/{id}/move",
+    body=MoveRequest,
+    response=JobView,
+    errors={
+        400: "No place, or several",
+        404: "No such job",
+        409: "It waits no more",
+        503: "The engine is out of reach",
+    },
+)
+async def move_job(call: Call[NoQuery, MoveRequest]) -> JobView:
+    """Move a waiting job to the front or the end of the line, or next to another waiting job."""
+    job, line = await _own(call), call.services.jobs.line
+    body = call.body
+    if sum(target is not None for target in (body.to, body.before, body.after)) != 1:
+        raise ApiError(400, "invalid request", "Give one of to, before and after.", field="to")
+    with _refusals([]):
         try:
-            while not closing.done():
-                upcoming = asyncio.create_task(listener.next())
-                await asyncio.wait(
-                    {upcoming, closing}, timeout=_KEEP_ALIVE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-                )
-                if listener.overrun:
-                    listener.restart()
-                    await response.write(_sse(services.bus.last_id, "reset", {}))
-                if upcoming.done():
-                    await response.write(encode_notice(upcoming.result(), services.jobs))
-                else:
-                    upcoming.cancel()
-                    await response.write(b": keep-alive\n\n")
-        finally:
-            closing.cancel()
-    return response
+            await line.move(job.id, await _place(line, job.id, body))
+        except NotWaitingError:
+            raise ApiError(409, "not waiting", "The job waits no more.") from None
+    return await _view(call, await call.services.jobs.get(job.id))
 
 
-def encode_notice(notice: Notice, jobs: JobService) -> bytes:
-    """A notice as a server-sent event."""
-    data = notice.data
-    if isinstance(data, JobNotice):
-        data = job_view(data.job, data.position, jobs).model_dump()
-    return _sse(notice.id, notice.name, data)
+async def _place(line: WaitingLine, moving: str, body: MoveRequest) -> int:
+    """The place that `moving` gets among the others."""
+    if body.to is not None:
+        return 0 if body.to == "front" else 10**9
+    target = body.before or body.after or ""
+    at = await line.place_of(moving)
+    place = await line.place_of(target)
+    return place - (at < place) + (body.after is not None)
 
 
-def _sse(event_id: str | None, name: str, data: Any) -> bytes:
-    prefix = f"id: {event_id}\n" if event_id else ""
-    return f"{prefix}event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+@section.route("GET", "/cozygen/api/queue", response=QueueState)
+async def queue_state(call: Call[NoQuery, NoBody]) -> QueueState:
+    """The user's jobs that run and wait, in order."""
+    return await _queue_state(call)
+
+
+async def _queue_state(call: Call[NoQuery, NoBody]) -> QueueState:
+    jobs = call.services.jobs
+    active = [job for job in await jobs.active() if job.user == call.user]
+    return QueueState(
+        paused=jobs.line.paused,
+        running=[job.id for job in active if job.state is JobState.RUNNING],
+        waiting=[job.id for job in active if job.state is not JobState.RUNNING],
+    )
+
+
+@section.route(
+    "POST", "/cozygen/api/queue/pause", response=QueueState, errors={502: "The engine failed", 503: "It is away"}
+)
+async def pause_queue(call: Call[NoQuery, NoBody]) -> QueueState:
+    """Hold back what waits, over restarts too; what runs goes on."""
+    with _refusals([]):
+        await call.services.jobs.line.pause()
+    return await _queue_state(call)
+
+
+@section.route(
+    "POST", "/cozygen/api/queue/resume", response=QueueState, errors={502: "The engine failed", 503: "It is away"}
+)
+async def resume_queue(call: Call[NoQuery, NoBody]) -> QueueState:
+    """Let go what waits."""
+    with _refusals([]):
+        await call.services.jobs.line.resume()
+    return await _queue_state(call)
+
+
+def _group_model(group: JobGroup, states: dict[str, int]) -> GroupView:
+    shown: dict[str, int] = {}
+    for state, count in states.items():
+        name = "queued" if state == JobState.SUBMITTING else state
+        shown[name] = shown.get(name, 0) + count
+    return GroupView(
+        id=group.id,
+        kind=group.kind,
+        workflow=group.workflow,
+        title=group.title,
+        axes=[SweptAxis(**axis) for axis in group.axes],
+        count=group.count,
+        total=group.count * math.prod(len(axis["values"]) for axis in group.axes),
+        states=shown,
+        created_at=group.created_at,
+    )
+
+
+async def _group_view(jobs: JobService, group_id: str) -> GroupView:
+    states: dict[str, int] = {}
+    for job in await jobs.group_jobs(group_id):
+        states[job.state] = states.get(job.state, 0) + 1
+    return _group_model(await jobs.group(group_id), states)
+
+
+@section.route("GET", "/cozygen/api/groups", query=GroupsQuery, response=GroupPage)
+async def list_groups(call: Call[GroupsQuery, NoBody]) -> GroupPage:
+    """List the user's batches and sweeps, newest first."""
+    query = call.query
+    found, counts = await call.services.jobs.groups(user=call.user, before=query.before, limit=query.limit + 1)
+    page = found[: query.limit]
+    return GroupPage(
+        items=[_group_model(group, counts[group.id]) for group in page],
+        next=str(page[-1].seq) if len(found) > query.limit else None,
+    )
+
+
+async def _own_group(call: Call[Any, Any]) -> JobGroup:
+    with suppress(GroupNotFoundError):
+        group = await call.services.jobs.group(call.path("id"))
+        if group.user == call.user:
+            return group
+    raise ApiError(404, "not found", "There is no such group.")
+
+
+@section.route("GET", "/cozygen/api/groups/{id}", response=GroupGrid, errors={404: "No such group"})
+async def get_group(call: Call[NoQuery, NoBody]) -> GroupGrid:
+    """A batch or a sweep with its results as a grid."""
+    group, jobs = await _own_group(call), call.services.jobs
+    positions = await jobs.positions()
+    cells: dict[tuple[int, ...], list[JobView]] = {}
+    for job in await jobs.group_jobs(group.id):
+        cell = tuple(group.cell(job.group_place or 0))
+        cells.setdefault(cell, []).append(job_view(job, positions.get(job.id), jobs))
+    return GroupGrid(
+        group=await _group_view(jobs, group.id),
+        cells=[GroupCell(indices=list(cell), jobs=views) for cell, views in sorted(cells.items())],
+    )
+
+
+@section.route(
+    "POST",
+    "/cozygen/api/groups/{id}/cancel",
+    response=GroupCancelled,
+    errors={404: "No such group", 502: "The engine failed", 503: "The engine is out of reach"},
+)
+async def cancel_group(call: Call[NoQuery, NoBody]) -> GroupCancelled:
+    """Cancel what has not ended of a batch or a sweep."""
+    group = await _own_group(call)
+    with _refusals([]):
+        return GroupCancelled(cancelled=await call.services.jobs.cancel_group(group.id))

@@ -144,7 +144,7 @@ async def change_workflow_presets(call: Call[NoQuery, PresetChange]) -> PresetsS
     workflow = _workflow(body.workflow)
     if body.delete not in (None, ""):
         presets = await in_thread(lambda: service.delete(user, workflow, str(body.delete)))
-    return PresetsSaved.model_validate({"status": "ok", "presets": presets, "user": user})
+        return PresetsSaved.model_validate({"status": "ok", "presets": presets, "user": user})
     preset = body.preset or PresetInput()
     if not preset.name.strip():
         raise ApiError(400, "missing preset name", "A preset needs a name.", field="preset.name")

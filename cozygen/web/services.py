@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from cozygen.accounts.state import UserState
 from cozygen.accounts.tokens import SignIn
 from cozygen.engines.base import Engine
+from cozygen.gallery.service import Gallery
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
 from cozygen.media.pool import MediaPool
@@ -24,6 +26,7 @@ from cozygen.tags.update import BackgroundUpdate
 from cozygen.web.sockets import SocketHub
 from cozygen.workflows.presets import PresetService
 from cozygen.workflows.service import WorkflowService
+from cozygen.workflows.texts import WildcardFolder
 
 T = TypeVar("T")
 
@@ -40,10 +43,13 @@ class Services:
     jobs: JobService
     workflows: WorkflowService
     presets: PresetService
+    wildcards: WildcardFolder
+    user_state: UserState
     sign_in: SignIn
     tags: TagService
     tag_update: BackgroundUpdate
     sockets: SocketHub
+    gallery: Gallery
     media: MediaPool
     thumbs: ThumbnailStore
     outputs: Root

@@ -1,4 +1,8 @@
-"""The web app's files."""
+"""The web app's files, as `npm run build` leaves them in ``static/``.
+
+The page is the same for every address of the app (`PAGES`); its scripts read the address. Files under ``assets/`` have
+their content's hash in the name and are cached for good; icons and the manifest beside the page are asked for anew.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,9 @@ from cozygen.web.services import in_thread
 section = Section("App", "The web app itself.")
 
 STATIC = Path(__file__).with_name("static")
+
+PAGES = ("create",)
+"""First segments of the app's own addresses below ``/cozygen/``, as in the front end's ``routes.ts``."""
 
 _POLICY = (
     "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
@@ -29,6 +36,7 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
+_FOR_GOOD = "public, max-age=31536000, immutable"
 
 
 @section.route("GET", "/", status=302, access=Access.PUBLIC)
@@ -49,6 +57,18 @@ async def app_page_slash(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     return await _index()
 
 
+@section.route(
+    "GET",
+    f"/cozygen/{{page:(?:{'|'.join(PAGES)})(?:/.*)?}}",
+    media_type="text/html",
+    errors={503: "The app is not built"},
+    access=Access.PUBLIC,
+)
+async def app_page_deep(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+    """The web app at one of its pages."""
+    return await _index()
+
+
 async def _index() -> web.StreamResponse:
     page = STATIC / "index.html"
     if not await in_thread(page.is_file):
@@ -66,12 +86,33 @@ async def _index() -> web.StreamResponse:
 )
 async def asset(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """A script, style or picture of the web app; its name changes with its content."""
-    folder = (STATIC / "assets").resolve()
-    try:
-        path = (folder / call.path("path")).resolve()
-    except (ValueError, OSError):
-        raise ApiError(404, "not found") from None
-    if not path.is_relative_to(folder) or path.suffix not in _TYPES or not await in_thread(path.is_file):
+    return await _file(STATIC / "assets", call.path("path"), _FOR_GOOD)
+
+
+@section.route(
+    "GET",
+    r"/cozygen/{name:[a-z0-9-]+\.(?:svg|png|ico|webmanifest)}",
+    media_type="application/octet-stream",
+    errors={404: "No such file"},
+    access=Access.PUBLIC,
+)
+async def app_file(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
+    """An icon or the manifest of the installable app; its name stays while its content may change."""
+    return await _file(STATIC, call.path("name"), "no-cache")
+
+
+async def _file(folder: Path, name: str, caching: str) -> web.StreamResponse:
+    path = await in_thread(lambda: _inside(folder.resolve(), name))
+    if path is None:
         raise ApiError(404, "not found")
-    headers = {"Cache-Control": "public, max-age=31536000, immutable", "Content-Type": _TYPES[path.suffix]}
-    return web.FileResponse(path, headers=headers)
+    return web.FileResponse(path, headers={"Cache-Control": caching, "Content-Type": _TYPES[path.suffix]})
+
+
+def _inside(folder: Path, name: str) -> Path | None:
+    """The file `name` in `folder`; None where it is none that we serve."""
+    try:
+        path = (folder / name).resolve()
+        found = path.is_relative_to(folder) and path.suffix in _TYPES and path.is_file()
+    except (ValueError, OSError):
+        return None
+    return path if found else None

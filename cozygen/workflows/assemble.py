@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from cozygen.workflows.form import FormField, convert
-from cozygen.workflows.graph import Graph, bypass, consumers
+from cozygen.workflows.graph import Graph, bypass, consumers, is_link
 
 MAX_RANDOM_INT = 2**53 - 1
 """The largest integer that every JSON reader (a browser's too) keeps exact."""
@@ -43,13 +43,15 @@ def assemble(
     randomize: Iterable[str] = (),
     bypassed: Iterable[str] = (),
     object_info: Mapping[str, Any] | None = None,
+    expand: Callable[[str], str] = str,
     rng: random.Random,
 ) -> Assembled:
     """Put `values` (by field key, or by ``<node id>.<input>``) into a copy of `graph`.
 
     Fields named in `randomize` get a fresh number within their bounds; those in `bypassed` take the node that they
-    feed out of the graph (`object_info` gives the types to reconnect by). Raises `ValuesError` for unknown keys, wrong
-    types and values out of bounds.
+    feed out of the graph (`object_info` gives the types to reconnect by). Texts go through `expand`; as they were
+    typed they are kept in the result's `values` and `prompt_raw`. Raises `ValuesError` for unknown keys, wrong types,
+    values out of bounds, and texts that `expand` refuses with a `ValueError`.
     """
     graph = copy.deepcopy(graph)
     by_key = {f.key: f for f in fields}
@@ -75,15 +77,29 @@ def assemble(
             problems[key] = str(error)
             continue
         used[key] = value
+        inputs = graph[form_field.node_id].setdefault("inputs", {})
         if key in values or key in random_keys:
-            graph[form_field.node_id].setdefault("inputs", {})[form_field.input] = value
-        if form_field.type == "string":
+            inputs[form_field.input] = value
+        if form_field.type == "string" and not is_link(inputs.get(form_field.input)):
             raw[f"{form_field.node_id}.{form_field.input}"] = value
+            _expand(inputs, form_field, value, expand, problems)
     if problems:
         raise ValuesError(problems)
     for key in bypassed_keys:
         graph = _bypass_fed(graph, by_key[key].node_id, object_info or {})
     return Assembled(graph, used, raw)
+
+
+def _expand(
+    inputs: dict[str, Any], form_field: FormField, text: str, expand: Callable[[str], str], problems: dict[str, str]
+) -> None:
+    try:
+        expanded = expand(text)
+    except ValueError as error:
+        problems[form_field.key] = str(error)
+        return
+    if expanded != text:
+        inputs[form_field.input] = expanded
 
 
 def _value(form_field: FormField, values: Mapping[str, Any], randomised: bool, rng: random.Random) -> Any:

@@ -100,7 +100,8 @@ def normalise(stored: Any) -> dict[str, Any]:
     stored = stored if isinstance(stored, dict) else {}
     users = stored.get("users")
     if not isinstance(users, dict):
-        users = {"default": {"workflows": stored.get("workflows")}}
+        workflows = stored.get("workflows")
+        users = {"default": {"workflows": workflows}} if workflows else {}
     return {
         "version": 2,
         "users": {

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from cozygen.app import build_app
 from cozygen.engines.base import (
     Accepted,
+    EngineEvent,
     Event,
     Health,
     LocalFile,
@@ -44,6 +45,7 @@ class StillEngine:
         self.refusal: PromptRejected | None = None
         self.queue: asyncio.Queue[Event] = asyncio.Queue()
         self.refreshed: list[str] = []
+        self.running: set[str] = set()
 
     async def start(self) -> None: ...
 
@@ -83,6 +85,24 @@ class StillEngine:
 
     async def cancel(self, prompt_id: str) -> bool:
         return False
+
+    async def withdraw(self, prompt_id: str) -> bool:
+        if prompt_id in self.running:
+            return False
+        self.submitted = [submission for submission in self.submitted if submission.prompt_id != prompt_id]
+        return True
+
+    @property
+    def order(self) -> list[str]:
+        """What waits in the engine, in its order."""
+        waiting = sorted(self.submitted, key=lambda submission: submission.number)
+        return [submission.prompt_id for submission in waiting]
+
+    def say(self, kind: str, prompt_id: str, **data: Any) -> None:
+        """Let an event of a prompt happen."""
+        if kind == "execution_start":
+            self.running.add(prompt_id)
+        self.queue.put_nowait(EngineEvent(kind, {"prompt_id": prompt_id, **data}, prompt_id))
 
     async def lookup(self, prompt_ids: Sequence[str]) -> dict[str, Outcome]:
         return {}

@@ -108,3 +108,29 @@ def test_an_unbounded_seed_is_exact_in_every_reader() -> None:
     values = [draw(field, random.Random(seed)) for seed in range(100)]
     assert all(0 <= value <= MAX_RANDOM_INT for value in values)
     assert max(values) > 2**50
+
+
+def test_texts_are_expanded_and_kept_as_typed() -> None:
+    result = build({"Prompt": "$x$"}, expand=lambda text: text.replace("$x$", "a dog"))
+    assert result.graph["1"]["inputs"]["default_value"] == "a dog"
+    assert result.values["Prompt"] == "$x$" and result.prompt_raw == {"1.default_value": "$x$"}
+    untouched = build(expand=lambda text: text.replace("a cat", "a lion"))
+    assert untouched.graph["1"]["inputs"]["default_value"] == "a lion", "the author's text is expanded too"
+
+
+def test_a_text_that_cannot_be_expanded_is_named() -> None:
+    def refuse(text: str) -> str:
+        raise ValueError("leads nowhere")
+
+    with pytest.raises(ValuesError) as problem:
+        build(expand=refuse)
+    assert problem.value.fields == {"Prompt": "leads nowhere"}
+
+
+def test_a_text_that_comes_from_another_node_is_left_alone() -> None:
+    graph = {
+        **GRAPH,
+        "1": {"class_type": "CozyGenStringInput", "inputs": {"param_name": "Prompt", "default_value": ["9", 0]}},
+    }
+    result = assemble(graph, form.fields(graph), {}, rng=random.Random(1), expand=lambda text: "changed")
+    assert result.graph["1"]["inputs"]["default_value"] == ["9", 0] and result.prompt_raw == {}

@@ -1,0 +1,648 @@
+"""Gallery: list what was made, see how it was made, delete and restore it, hear of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from cozygen.gallery.catalogue import Scope
+from cozygen.gallery.metadata import Summary, summarise
+from cozygen.gallery.scan import KINDS
+from cozygen.gallery.service import FileMissing, FolderMissing, Item, Page, Request, Undeletable
+from cozygen.gallery.trash import Trashed, valid_id
+from cozygen.storage.paths import BadName, PathError, PathOutside, Root
+from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, json_response
+from cozygen.web.errors import ApiError
+from cozygen.web.services import in_thread
+
+section = Section("Gallery", "The output folder: listings, metadata, the trash, and a stream of changes.")
+
+_KEEP_ALIVE_SECONDS = 15.0
+_MAX_PER_PAGE = 500
+_MAX_IDS = 10_000
+_MAX_ID = 200
+_MAX_RAW = 2000
+_CONFIRMED = ("delete-all", "delete_all", "deleteall")
+_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
+
+
+def _flag(value: Any) -> bool:
+    return value is True or value in ("1", "true", "True")
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, str) and not _INTEGER.fullmatch(value):
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
+def _lower(value: Any) -> Any:
+    return (value.strip().lower() or "all") if isinstance(value, str) else value
+
+
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "string"})]
+"""A boolean of a query: `1`, `true` and `True` are true, everything else is false."""
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+_FLAG_HELP = "`1`, `true` or `True`"
+
+
+class ScopeQuery(Model):
+    """Which part of the gallery."""
+
+    subfolder: str = Field("", max_length=4096)
+    show_hidden: Flag = Field(False, description=f"{_FLAG_HELP}: also names that start with a dot")
+    recursive: Flag = Field(False, description=f"{_FLAG_HELP}: all files below the folder, without the folders")
+
+
+class GalleryQuery(ScopeQuery):
+    """Which page of which listing."""
+
+    kind: Annotated[Literal["all", "image", "video", "audio"], BeforeValidator(_lower)] = "all"
+    include_meta: Flag = Field(False, description=f"{_FLAG_HELP}: add `meta` to what has prompt metadata")
+    page: Whole = Field(1, description="from 1")
+    per_page: Whole = Field(20, description="clamped to 0..500; 0 is everything on one page")
+    cache_bust: str = Field("", max_length=4096, description="a new value has every file looked at again")
+
+
+class Meta(Model):
+    """How a file was generated, in brief."""
+
+    model: str | None = None
+    prompt: str | None = None
+    loras: list[Any]
+    has_prompt: Literal[True]
+
+
+class GalleryItem(Model):
+    """A folder or a file."""
+
+    filename: str
+    type: Literal["directory", "output"]
+    subfolder: str = Field(description="the folder that a file is in; a folder's own path")
+    mtime: float = Field(description="seconds since the epoch")
+    size: int | None = Field(None, description="bytes; of files only")
+    media_kind: Literal["image", "video", "audio"] | None = Field(None, description="of files only")
+    meta: Meta | None = None
+
+
+class GalleryPage(Model):
+    """One page: folders first, then files, both newest first, then by name."""
+
+    items: list[GalleryItem]
+    page: int
+    per_page: int
+    total_pages: int
+    total_items: int
+    indexing: bool = Field(description="the first scan is under way: there may be more than is shown")
+
+
+def _resolve(root: Root, subfolder: str) -> str:
+    """The folder as the gallery names it. Raises `ApiError`. Blocking."""
+    try:
+        return root.relative(root.resolve(subfolder))
+    except PathOutside:
+        raise ApiError(403, "forbidden", "The path leaves the output folder.", field="subfolder") from None
+    except BadName as error:
+        raise ApiError(400, "invalid subfolder", str(error), field="subfolder") from None
+
+
+def _no_folder() -> ApiError:
+    return ApiError(404, "not found", "There is no such folder.", field="subfolder")
+
+
+@section.route(
+    "GET",
+    "/cozygen/api/gallery",
+    query=GalleryQuery,
+    response=GalleryPage,
+    errors={400: "`bad paging`, or a wrong field", 403: "Outside the output folder", 404: "No such folder"},
+    field_errors={"page": "bad paging", "per_page": "bad paging", "kind": "invalid kind"},
+)
+async def list_gallery(call: Call[GalleryQuery, NoBody]) -> web.Response:
+    """List a folder, or everything below it.
+
+    The answer is what is on disk at this moment, also when files were written by others.
+    """
+    query, gallery = call.query, call.services.gallery
+    page, per_page = max(1, query.page), max(0, min(_MAX_PER_PAGE, query.per_page))
+    kind = None if query.kind == "all" else KINDS.index(query.kind)
+    subfolder = await in_thread(lambda: _resolve(gallery.root, query.subfolder))
+    request = Request(
+        Scope(subfolder, query.recursive, query.show_hidden, kind),
+        start=(page - 1) * per_page,
+        count=per_page or None,
+        include_meta=query.include_meta,
+        cache_bust=query.cache_bust,
+    )
+    try:
+        found = await gallery.page(request)
+    except FolderMissing:
+        raise _no_folder() from None
+    return await _sized(lambda: json_response(_page(found, page, per_page)), len(found.items))
+
+
+async def _sized(make: Callable[[], web.Response], count: int) -> web.Response:
+    """Make a response; a large one on a thread, since it takes a while."""
+    return make() if count <= 50 else await in_thread(make)
+
+
+def _page(found: Page, page: int, per_page: int) -> GalleryPage:
+    return GalleryPage(
+        items=[_item(item) for item in found.items],
+        page=page,
+        per_page=per_page,
+        total_pages=-(-found.total // per_page) if per_page else 1,
+        total_items=found.total,
+        indexing=not found.complete,
+    )
+
+
+def _item(item: Item) -> GalleryItem:
+    if item.is_dir:
+        return GalleryItem(filename=item.filename, type="directory", subfolder=item.subfolder, mtime=item.mtime)
+    values: dict[str, Any] = {"size": item.size, "media_kind": KINDS[item.kind or 0]}
+    if item.meta is not None:
+        values["meta"] = Meta.model_validate(item.meta)
+    return GalleryItem(filename=item.filename, type="output", subfolder=item.subfolder, mtime=item.mtime, **values)
+
+
+class FileQuery(Model):
+    """Which file."""
+
+    filename: str = Field("", max_length=4096)
+    subfolder: str = Field("", max_length=4096)
+
+
+class LoraView(Model):
+    """A LoRA and how strongly it was applied; null where that is not known."""
+
+    name: str
+    strength_model: float | None
+    strength_clip: float | None
+
+
+class SummaryView(Model):
+    """How a file was generated, whichever program made it. Null, or empty, where the file does not say."""
+
+    positive: str
+    negative: str
+    models: list[str]
+    loras: list[LoraView]
+    vae: str | None
+    sampler: str | None
+    scheduler: str | None
+    steps: int | None
+    cfg: float | None
+    guidance: float | None
+    seed: int | None
+    width: int | None = Field(description="pixels that were sampled")
+    height: int | None
+
+
+class PromptView(Model):
+    """The metadata embedded in a file."""
+
+    prompt: dict[str, Any] = Field(description="the API-format graph; empty when the file has none")
+    cozygen_prompt_raw: dict[str, str] | None = Field(
+        None, description="`<node id>.<input>` to the prompt as typed, where it is known"
+    )
+    workflow: dict[str, Any] | None = Field(None, description="the UI-format workflow, where the file has one")
+    parameters: str | None = Field(None, description="the generation parameters as text, where the file has some")
+    source: str | None = Field(None, description="the program that made the file, where it is known")
+    summary: SummaryView
+
+
+@section.route(
+    "GET",
+    "/cozygen/api/gallery/prompt",
+    query=FileQuery,
+    response=PromptView,
+    errors={
+        400: "`missing filename`, or a name that is none",
+        403: "Outside the output folder",
+        404: "`prompt metadata not found`",
+    },
+)
+async def gallery_prompt(call: Call[FileQuery, NoBody]) -> web.Response:
+    """The prompt that made a file, as graph and as typed."""
+    query, services = call.query, call.services
+    if not query.filename:
+        raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
+    subfolder = await in_thread(lambda: _resolve(services.gallery.root, query.subfolder))
+    with _path_errors():
+        found = await services.gallery.details(subfolder, query.filename)
+    if found is None or not found.has_prompt:
+        raise ApiError(404, "prompt metadata not found", "There is no such file, or it does not say how it was made.")
+    raw = found.prompt_raw or await services.jobs.raw_for_file(subfolder, query.filename)
+
+    def make() -> web.Response:
+        values: dict[str, Any] = {"cozygen_prompt_raw": raw} if raw else {}
+        for name in ("workflow", "parameters", "source"):
+            value = getattr(found, name)
+            if value is not None:
+                values[name] = value
+        return json_response(PromptView(prompt=found.prompt or {}, summary=_summary(summarise(found)), **values))
+
+    return await in_thread(make)
+
+
+def _summary(summary: Summary) -> SummaryView:
+    width, height = summary.size or (None, None)
+    return SummaryView(
+        positive=summary.positive,
+        negative=summary.negative,
+        models=list(summary.models),
+        loras=[LoraView(**lora._asdict()) for lora in summary.loras],
+        vae=summary.vae,
+        sampler=summary.sampler,
+        scheduler=summary.scheduler,
+        steps=summary.steps,
+        cfg=summary.cfg,
+        guidance=summary.guidance,
+        seed=summary.seed,
+        width=width,
+        height=height,
+    )
+
+
+@contextmanager
+def _path_errors() -> Iterator[None]:
+    """Turns the errors of a file's path into answers."""
+    try:
+        yield
+    except PathOutside:
+        raise ApiError(403, "forbidden", "The path leaves the output folder.") from None
+    except PathError as error:
+        raise ApiError(400, "invalid filename", str(error), field="filename") from None
+
+
+class PromptRawBody(Model):
+    """A prompt as typed."""
+
+    prompt_id: Any = Field(None, description="the id that the prompt was queued under")
+    prompt_raw: Any = Field(None, description="`<node id>.<input>` to the text, aliases unexpanded")
+
+
+class Ok(Model):
+    """Done."""
+
+    ok: Literal[True]
+
+
+@section.route(
+    "POST",
+    "/cozygen/api/prompt_raw",
+    body=PromptRawBody,
+    response=Ok,
+    errors={400: "`prompt_id required` or `prompt_raw required`"},
+)
+async def post_prompt_raw(call: Call[NoQuery, PromptRawBody]) -> Ok:
+    """Keep a prompt as it was typed; the files that it makes are linked to it."""
+    prompt_id, texts = call.body.prompt_id, call.body.prompt_raw
+    if not isinstance(prompt_id, str) or not prompt_id or not _is_text(prompt_id):
+        raise ApiError(400, "prompt_id required", "prompt_id must be a text.", field="prompt_id")
+    if len(prompt_id) > _MAX_ID:
+        raise ApiError(400, "invalid prompt_id", f"prompt_id is longer than {_MAX_ID} characters.", field="prompt_id")
+    if not isinstance(texts, dict) or not texts:
+        raise ApiError(400, "prompt_raw required", "prompt_raw must map inputs to texts.", field="prompt_raw")
+    for key, value in texts.items():
+        if not isinstance(value, str) or not _is_text(key + value):
+            raise ApiError(400, "prompt_raw required", "The values of prompt_raw must be texts.", field="prompt_raw")
+    if len(texts) > _MAX_RAW:
+        raise ApiError(400, "invalid prompt_raw", f"prompt_raw has more than {_MAX_RAW} texts.", field="prompt_raw")
+    await call.services.jobs.put_prompt_raw(prompt_id, texts)
+    return Ok(ok=True)
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be stored: JSON may smuggle lone surrogates in."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+class DeleteBody(Model):
+    """Which file."""
+
+    filename: Any = Field(None, description="a name, not a path")
+    subfolder: str | None = Field(None, max_length=4096)
+
+
+class Deleted(Model):
+    """The file is in the trash."""
+
+    ok: Literal[True]
+    filename: str
+    subfolder: str
+    trash_id: str = Field(description="restores it")
+
+
+@section.route(
+    "POST",
+    "/cozygen/api/gallery/delete",
+    body=DeleteBody,
+    response=Deleted,
+    errors={
+        400: "`missing filename` or `invalid filename`",
+        403: "Outside the output folder",
+        404: "No such file",
+        409: "The disk refuses",
+    },
+)
+async def delete_file(call: Call[NoQuery, DeleteBody]) -> Deleted:
+    """Move a file to the trash."""
+    filename, gallery = call.body.filename, call.services.gallery
+    if filename is None or filename == "":
+        raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
+    if not isinstance(filename, str) or "/" in filename or "\\" in filename:
+        raise ApiError(400, "invalid filename", "filename must be a name, not a path.", field="filename")
+    subfolder = await in_thread(lambda: _resolve(gallery.root, call.body.subfolder or ""))
+    try:
+        with _path_errors():
+            trashed = await gallery.delete(subfolder, filename)
+    except FileMissing:
+        raise ApiError(404, "not found", "There is no such file.") from None
+    except Undeletable as error:
+        raise ApiError(409, "cannot delete", str(error)) from None
+    return Deleted(ok=True, filename=filename, subfolder=subfolder, trash_id=trashed.id)
+
+
+class DeleteAllBody(Model):
+    """Which files: those of a folder."""
+
+    confirm: Any = Field(None, description="`delete-all`, `delete_all` or `deleteall`")
+    subfolder: str | None = Field(None, max_length=4096)
+    recursive: Annotated[bool | None, Field(strict=True, description="default true")] = None
+
+
+class DeletedAll(Model):
+    """The files are in the trash."""
+
+    ok: Literal[True]
+    deleted: int
+    errors: list[str] | None = Field(None, description="a sentence for each file that could not be deleted")
+
+
+@section.route(
+    "POST",
+    "/cozygen/api/gallery/delete_all",
+    body=DeleteAllBody,
+    response=DeletedAll,
+    errors={
+        400: "`confirm flag required`, or a wrong field",
+        403: "Outside the output folder",
+        404: "No such folder",
+        409: "The disk refuses",
+    },
+)
+async def delete_all(call: Call[NoQuery, DeleteAllBody]) -> DeletedAll:
+    """Move the media files of a folder, and with `recursive` of all below it, to the trash.
+
+    Hidden files, other files and the folders themselves stay.
+    """
+    body, gallery = call.body, call.services.gallery
+    if body.confirm not in _CONFIRMED:
+        raise ApiError(400, "confirm flag required", "Send `confirm`: `delete-all`.", field="confirm")
+    subfolder = await in_thread(lambda: _resolve(gallery.root, body.subfolder or ""))
+    try:
+        outcome = await gallery.delete_all(subfolder, recursive=body.recursive is not False)
+    except FolderMissing:
+        raise _no_folder() from None
+    except Undeletable as error:
+        raise ApiError(409, "cannot delete", str(error)) from None
+    if outcome.errors:
+        return DeletedAll(ok=True, deleted=len(outcome.done), errors=outcome.errors)
+    return DeletedAll(ok=True, deleted=len(outcome.done))
+
+
+@section.route(
+    "GET",
+    "/cozygen/api/gallery/stream",
+    query=ScopeQuery,
+    media_type="text/event-stream",
+    errors={403: "Outside the output folder", 404: "No such folder"},
+)
+async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
+    """Server-Sent Events: one for each change in a folder, or with `recursive` below it.
+
+    The data is `{"subfolder", "recursive", "mtime"}`: the listing that changed, and when (seconds since the epoch).
+    """
+    query, gallery = call.query, call.services.gallery
+    subfolder = await in_thread(lambda: _resolve(gallery.root, query.subfolder))
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    )
+    try:
+        async with gallery.subscribe(Scope(subfolder, query.recursive, query.show_hidden)) as subscription:
+            await response.prepare(call.request)
+            await response.write(b":ok\n\n")
+            closing = asyncio.create_task(call.services.closing.wait())
+            try:
+                while not closing.done():
+                    upcoming = asyncio.create_task(subscription.next(_KEEP_ALIVE_SECONDS))
+                    await asyncio.wait({upcoming, closing}, return_when=asyncio.FIRST_COMPLETED)
+                    if not upcoming.done():
+                        upcoming.cancel()
+                        break
+                    mtime = upcoming.result()
+                    data = {"subfolder": subfolder, "recursive": query.recursive, "mtime": mtime}
+                    await response.write(
+                        b":keep-alive\n\n" if mtime is None else f"data: {json.dumps(data)}\n\n".encode()
+                    )
+            finally:
+                closing.cancel()
+    except FolderMissing:
+        raise _no_folder() from None
+    return response
+
+
+class TrashItem(Model):
+    """A file in the trash. Times are seconds since the epoch."""
+
+    id: str
+    filename: str
+    subfolder: str = Field(description="where it was")
+    size: int = Field(description="bytes")
+    mtime: float
+    deleted_at: float
+    expires_at: float | None = Field(description="when it is removed for good; null: never")
+
+
+class TrashPage(Model):
+    """What is in the trash, the latest first."""
+
+    items: list[TrashItem]
+    page: int
+    per_page: int
+    total_pages: int
+    total_items: int
+    total_size: int = Field(description="bytes")
+
+
+class TrashQuery(Model):
+    """Which page."""
+
+    page: Whole = Field(1, description="from 1")
+    per_page: Whole = Field(50, description="clamped to 0..500; 0 is everything on one page")
+
+
+@section.route(
+    "GET",
+    "/cozygen/api/trash",
+    query=TrashQuery,
+    response=TrashPage,
+    field_errors={"page": "bad paging", "per_page": "bad paging"},
+)
+async def list_trash(call: Call[TrashQuery, NoBody]) -> web.Response:
+    """List the trash."""
+    trash = call.services.gallery.trash
+    page, per_page = max(1, call.query.page), max(0, min(_MAX_PER_PAGE, call.query.per_page))
+
+    def make() -> web.Response:
+        found = trash.items()
+        start = (page - 1) * per_page
+        shown = found[start : start + per_page] if per_page else found
+        return json_response(
+            TrashPage(
+                items=[_trash_item(item, trash.days) for item in shown],
+                page=page,
+                per_page=per_page,
+                total_pages=-(-len(found) // per_page) if per_page else 1,
+                total_items=len(found),
+                total_size=sum(item.size for item in found),
+            )
+        )
+
+    return await in_thread(make)
+
+
+def _trash_item(item: Trashed, days: int) -> TrashItem:
+    return TrashItem(
+        id=item.id,
+        filename=item.filename,
+        subfolder=item.subfolder,
+        size=item.size,
+        mtime=item.mtime,
+        deleted_at=item.deleted_at,
+        expires_at=item.deleted_at + days * 86_400 if days else None,
+    )
+
+
+class RestoreBody(Model):
+    """Which files: by `ids`, or the one that was deleted last from a place."""
+
+    ids: list[str] | None = Field(None, max_length=_MAX_IDS)
+    filename: str | None = Field(None, max_length=4096)
+    subfolder: str | None = Field(None, max_length=4096)
+
+
+class RestoredItem(Model):
+    """A file that is back."""
+
+    id: str
+    filename: str = Field(description="its name now: another one when its own was taken")
+    subfolder: str
+
+
+class Restored(Model):
+    """The files are back."""
+
+    ok: Literal[True]
+    restored: list[RestoredItem]
+    errors: list[str] | None = Field(None, description="a sentence for each file that could not be restored")
+
+
+@section.route(
+    "POST",
+    "/cozygen/api/trash/restore",
+    body=RestoreBody,
+    response=Restored,
+    errors={400: "`missing ids`, or a wrong field", 404: "Nothing of it is in the trash"},
+)
+async def restore(call: Call[NoQuery, RestoreBody]) -> Restored:
+    """Put files back from the trash. A file whose name is taken gets another one."""
+    body, gallery = call.body, call.services.gallery
+    if body.ids is not None:
+        ids = _ids(body.ids)
+    elif body.filename:
+        filename, subfolder = body.filename, await in_thread(lambda: _resolve(gallery.root, body.subfolder or ""))
+        latest = await in_thread(lambda: gallery.trash.latest(subfolder, filename))
+        ids = {latest.id} if latest else set()
+    else:
+        raise ApiError(
+            400, "missing ids", "Say which files with `ids`, or with `filename` and `subfolder`.", field="ids"
+        )
+    outcome = await gallery.restore(ids)
+    if not outcome.done and not outcome.errors:
+        raise ApiError(404, "not found", "That is not in the trash.")
+    restored = [RestoredItem(id=item.id, filename=item.filename, subfolder=item.subfolder) for item in outcome.done]
+    if outcome.errors:
+        return Restored(ok=True, restored=restored, errors=outcome.errors)
+    return Restored(ok=True, restored=restored)
+
+
+def _ids(given: list[str]) -> set[str]:
+    for id in given:
+        if not valid_id(id):
+            raise ApiError(400, "invalid ids", "An id is not one of the trash.", field="ids")
+    return set(given)
+
+
+class EmptyBody(Model):
+    """What to remove for good."""
+
+    ids: list[str] | None = Field(None, max_length=_MAX_IDS, description="default: everything")
+
+
+class Emptied(Model):
+    """The files are gone."""
+
+    ok: Literal[True]
+    removed: int
+
+
+@section.route(
+    "POST",
+    "/cozygen/api/trash/empty",
+    body=EmptyBody,
+    response=Emptied,
+    errors={400: "A wrong field"},
+)
+async def empty_trash(call: Call[NoQuery, EmptyBody]) -> Emptied:
+    """Remove files in the trash for good: those of `ids`, or all."""
+    ids = None if call.body.ids is None else _ids(call.body.ids)
+    return Emptied(ok=True, removed=await in_thread(lambda: call.services.gallery.trash.purge(ids)))
+
+
+class IndexProgress(Model):
+    """How far the gallery's index is."""
+
+    folders: int
+    files: int
+    unread: int = Field(description="files whose metadata has not been read")
+    complete: bool = Field(description="every folder has been scanned")
+    watching: bool = Field(description="the system tells about changes as they happen")
+
+
+@section.route("GET", "/cozygen/api/gallery/index", response=IndexProgress)
+async def gallery_index(call: Call[NoQuery, NoBody]) -> IndexProgress:
+    """How far the index of the gallery is."""
+    progress = await call.services.gallery.progress()
+    return IndexProgress(
+        folders=progress.folders,
+        files=progress.files,
+        unread=progress.unread,
+        complete=progress.complete,
+        watching=progress.watching,
+    )
