@@ -7,17 +7,20 @@ damaged files also `av.error.FFmpegError` and the like; the worker turns that in
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 import av
 from av.stream import Disposition
 from PIL import Image
 
 from cozygen.media.pictures import MAX_PIXELS
-from cozygen.media.sniff import Undecodable
+from cozygen.media.sniff import NoPicture, Undecodable
 
 if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
@@ -33,72 +36,92 @@ _MAX_ERRORS = 50
 _TIME = 1_000_000  # a container's times are in microseconds
 
 
-def poster(stream: BinaryIO, name: str, box: int) -> Image.Image:
-    """The first frame that is not dark (see `DARK_SECONDS`; else the brightest), upright, to fit `box` x `box`: RGB."""
-    with _opened(stream, name) as container:
-        video = _video(container)
-        if video is None:
-            raise Undecodable("no video in it")
-        frame = _first_lit(_frames(container, video))
-        width, height = _shown_size(frame, video)
-        ratio = min(1.0, box / width, box / height)
-        picture = frame.to_image(
-            width=max(1, round(width * ratio)), height=max(1, round(height * ratio)), interpolation="LANCZOS"
-        )
-        assert isinstance(picture, Image.Image)
-        turns = _quarter_turns(frame)
-        return picture.rotate(90 * turns, expand=True) if turns else picture
+def poster(stream: BinaryIO, name: str, box: int) -> tuple[Image.Image, dict[str, Any]]:
+    """The first frame that is not dark (see `DARK_SECONDS`; else the brightest), upright, to fit `box` x `box`: RGB.
 
-
-def probe(stream: BinaryIO, name: str) -> dict[str, Any]:
-    """`kind`, `width` and `height` in pixels as shown (None for audio), `duration` in seconds, `fps`, `codec`."""
-    with _opened(stream, name) as container:
-        video = _video(container)
-        if video is None:
-            if not container.streams.audio:
-                raise Undecodable("neither video nor audio in it")
-            audio = container.streams.audio[0]
-            return {
-                "kind": "audio",
-                "duration": _duration(container, audio.duration, audio.time_base),
-                "codec": audio.codec_context.codec.canonical_name,
-            }
-        frame = next(_frames(container, video))
-        width, height = _shown_size(frame, video)
-        if _quarter_turns(frame) % 2:
-            width, height = height, width
-        rate = video.average_rate or video.guessed_rate
-        return {
-            "kind": "video",
-            "width": width,
-            "height": height,
-            "duration": _duration(container, video.duration, video.time_base),
-            "fps": float(rate) if rate else None,
-            "codec": video.codec_context.codec.canonical_name,
-            "animated": True,
-        }
-
-
-def verify(stream: BinaryIO, name: str) -> None:
-    """Decode the first frame of a video and see that the file goes on to where it says that it ends.
-
-    Raises when either fails, and `Undecodable` for sound alone.
+    Also what `probe` tells. Raises `NoPicture` for sound alone.
     """
     with _opened(stream, name) as container:
         video = _video(container)
         if video is None:
-            raise Undecodable("no video in it")
-        next(_frames(container, video))
-        duration = container.duration
-        if duration is None or duration <= 0:
-            return  # a recording that nobody finished has no end to look for
-        start = container.start_time or 0
-        container.seek(start + int(duration * 0.9), backward=True)
-        limit = (start + duration * 0.8) / _TIME
-        for packet in container.demux():
-            if packet.size and packet.pts is not None and packet.time_base and packet.pts * packet.time_base >= limit:
+            raise _no_video(container)
+        frame = _first_lit(_frames(container, video))
+        return _picture(frame, video, box), _video_facts(container, video, frame)
+
+
+def probe(stream: BinaryIO, name: str) -> dict[str, Any]:
+    """`kind`, `width` and `height` in pixels as shown, `duration` in seconds, `fps`, `codec`, `animated`.
+
+    Of sound there are `kind`, `duration` and `codec` alone.
+    """
+    with _opened(stream, name) as container:
+        video = _video(container)
+        if video is not None:
+            return _video_facts(container, video, next(_frames(container, video)))
+        if not container.streams.audio:
+            raise Undecodable("neither video nor audio in it")
+        audio = container.streams.audio[0]
+        return {
+            "kind": "audio",
+            "duration": _duration(container, audio.duration, audio.time_base),
+            "codec": audio.codec_context.codec.canonical_name,
+        }
+
+
+def _picture(frame: VideoFrame, video: VideoStream, box: int) -> Image.Image:
+    width, height = _shown_size(frame, video)
+    ratio = min(1.0, box / width, box / height)
+    picture: Image.Image = frame.to_image(  # type: ignore[no-untyped-call]
+        width=max(1, round(width * ratio)), height=max(1, round(height * ratio)), interpolation="LANCZOS"
+    )
+    turns = _quarter_turns(frame)
+    return picture.rotate(90 * turns, expand=True) if turns else picture
+
+
+def _video_facts(container: InputContainer, video: VideoStream, frame: VideoFrame) -> dict[str, Any]:
+    width, height = _shown_size(frame, video)
+    if _quarter_turns(frame) % 2:
+        width, height = height, width
+    rate = video.average_rate or video.guessed_rate
+    return {
+        "kind": "video",
+        "width": width,
+        "height": height,
+        "duration": _duration(container, video.duration, video.time_base),
+        "fps": float(rate) if rate else None,
+        "codec": video.codec_context.codec.canonical_name,
+        "animated": True,
+    }
+
+
+def verify(stream: BinaryIO, name: str) -> Literal["video", "audio"]:
+    """Decode the first frame and see that the file goes on to where it says that it ends. Raises when either fails."""
+    with _opened(stream, name) as container:
+        video = _video(container)
+        if video is not None:
+            next(_frames(container, video))
+        elif container.streams.audio:
+            next(_sounds(container, container.streams.audio[0]))
+        else:
+            raise Undecodable("neither video nor audio in it")
+        _reach_end(container)
+        return "audio" if video is None else "video"
+
+
+def _reach_end(container: InputContainer) -> None:
+    """Raise `Undecodable` when there is nothing where the last fifth should be."""
+    duration = container.duration
+    if duration is None or duration <= 0:
+        return  # a recording that nobody finished has no end to look for
+    start = container.start_time or 0
+    container.seek(start + int(duration * 0.9), backward=True)
+    limit = (start + duration * 0.8) / _TIME
+    for packet in container.demux():
+        if packet.size and packet.pts is not None and packet.time_base:
+            until = packet.pts + (packet.duration or 0)
+            if until * packet.time_base >= limit:
                 return
-        raise Undecodable("it is cut short")
+    raise Undecodable("it is cut short")
 
 
 def _opened(stream: BinaryIO, name: str) -> InputContainer:
@@ -134,12 +157,36 @@ def _frames(container: InputContainer, video: VideoStream) -> Iterator[VideoFram
                 continue
             for frame in frames:
                 found = True
-                yield frame  # type: ignore[misc]  # a video stream gives video frames
+                yield frame
     except av.error.FFmpegError as error:  # the container itself breaks off
         if not found:
             raise Undecodable(str(error)) from None
     if not found:
         raise Undecodable("no frame can be decoded")
+
+
+def _sounds(container: InputContainer, audio: AudioStream) -> Iterator[AudioFrame]:
+    """The decodable pieces of sound; at least one, else raises `Undecodable`."""
+    errors = 0
+    found = False
+    with suppress(av.error.FFmpegError):  # the container breaks off: what was there counts
+        for packet in container.demux(audio):
+            try:
+                frames = packet.decode()
+            except av.error.FFmpegError:
+                errors += 1
+                if errors > _MAX_ERRORS:
+                    break
+                continue
+            for frame in frames:
+                found = True
+                yield frame
+    if not found:
+        raise Undecodable("no sound can be decoded")
+
+
+def _no_video(container: InputContainer) -> Undecodable:
+    return NoPicture("sound alone") if container.streams.audio else Undecodable("neither video nor audio in it")
 
 
 def _first_lit(frames: Iterator[VideoFrame]) -> VideoFrame:

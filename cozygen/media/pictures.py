@@ -6,15 +6,17 @@ files also whatever Pillow happens to raise; the worker turns that into the same
 
 from __future__ import annotations
 
+import importlib
 import io
 import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO, Literal, NamedTuple
 
-from PIL import Image, ImageCms, PngImagePlugin, features
+from PIL import Image, ImageCms, features
 
+from cozygen.media import png
 from cozygen.media.sniff import Undecodable
 
 MAX_PIXELS = 180_000_000
@@ -32,53 +34,74 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TIFF_WIDTH, _TIFF_HEIGHT = 256, 257
+_PLUGINS = {"WEBP": "WebPImagePlugin", "TIFF": "TiffImagePlugin", "AVIF": "AvifImagePlugin"}
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")  # a TIFF with several pages is none
+_GAP = 1.5  # how many times the size that is wanted is left to the better and slower filter
 _CHECK = 8  # pixels; two greys in the middle, on which both white and black drawings are seen
 _CHECK_GREYS = (102, 153)
+# What takes much longer to encode is hardly smaller at the size of a thumbnail.
+_OPTIONS: dict[Encoding, dict[str, Any]] = {
+    "jpeg": {"optimize": True},
+    "webp": {"method": 2},
+    "avif": {"speed": 9, "max_threads": 1},
+}
 _MAX_PROFILE = 4 * 1024 * 1024
 
 
-def thumbnail(stream: BinaryIO, name: str, box: int) -> Image.Image:
-    """The picture upright, in sRGB, reduced to fit `box` x `box` pixels and never enlarged: L, RGB or RGBA."""
-    with _opened(stream, name) as picture:
-        orientation = _orientation(picture)
+class Facts(NamedTuple):
+    """A picture's `width` and `height` in pixels as seen upright, and whether it is `animated`."""
+
+    width: int
+    height: int
+    animated: bool
+
+
+def thumbnail(stream: BinaryIO, name: str, box: int) -> tuple[Image.Image, Facts]:
+    """The picture upright, in sRGB, reduced to fit `box` x `box` pixels and never enlarged (L, RGB or RGBA).
+
+    Also what there is to know of it, since it is open anyway.
+    """
+    with _opened(stream, name) as (picture, animated):
+        facts = _facts(picture, animated)
+        # JPEG decodes an eighth, a quarter or a half of the size for a fraction of the price.
+        width, height = _fitting(picture.size, box)
+        picture.draft(None, (math.ceil(width * _GAP), math.ceil(height * _GAP)))
+        picture.load()
+        orientation = _orientation(picture)  # only now, for a TIFF turns itself when it is loaded
         profile = picture.info.get("icc_profile")
-        small: Image.Image = picture
-        if picture.mode not in ("L", "RGB", "RGBA", "CMYK") or "transparency" in picture.info:
-            picture.load()
-            small = _eight_bits(picture)
-        small.thumbnail((box, box), Image.Resampling.LANCZOS, reducing_gap=2.0)
-        small = _to_srgb(small, profile)
-        return _turn(small, orientation)
+        small = _scalable(picture)
+        size = _fitting((facts.width, facts.height) if orientation < 5 else (facts.height, facts.width), box)
+        if small.size != size:
+            small = small.resize(size, Image.Resampling.BICUBIC, reducing_gap=_GAP)
+        return _turn(_to_srgb(small, profile), orientation), facts
 
 
-def probe(stream: BinaryIO, name: str) -> dict[str, Any]:
-    """`width` and `height` in pixels as seen upright, `codec` (the format) and whether it is `animated`."""
-    with _opened(stream, name) as picture:
-        width, height = picture.size
-        if _orientation(picture) >= 5:
-            width, height = height, width
-        animated = name in _ANIMATED and bool(getattr(picture, "is_animated", False))
-        return {"kind": "image", "width": width, "height": height, "codec": name.lower(), "animated": animated}
+def probe(stream: BinaryIO, name: str) -> Facts:
+    """What the header tells; nothing is decoded."""
+    with _opened(stream, name) as (picture, animated):
+        return _facts(picture, animated)
 
 
 def verify(stream: BinaryIO, name: str) -> None:
     """Decode the whole first frame. Raises when that fails."""
-    with _opened(stream, name) as picture:
+    with _opened(stream, name) as (picture, _):
         picture.draft(None, (1, 1))  # a JPEG is read to its end, yet only every eighth pixel is computed
         picture.load()
 
 
-def encode(picture: Image.Image, encoding: Encoding, quality: int) -> bytes:
-    """Encode without metadata. JPEG shows a chequered ground through what is transparent.
-
-    Where this Pillow cannot write the encoding, the next simpler one is written: AVIF, WebP, JPEG.
-    """
+def writable(encoding: Encoding) -> Encoding:
+    """`encoding`, or where this Pillow cannot write it the next simpler one: AVIF, WebP, JPEG."""
     if encoding == "avif" and not features.check("avif"):
         encoding = "webp"
     if encoding == "webp" and not features.check("webp"):
         encoding = "jpeg"
-    if picture.mode == "RGBA" and picture.getextrema()[3] == (255, 255):
+    return encoding
+
+
+def encode(picture: Image.Image, encoding: Encoding, quality: int) -> bytes:
+    """Encode without metadata. JPEG shows a chequered ground through what is transparent."""
+    if picture.mode == "RGBA" and picture.getchannel("A").getextrema() == (255, 255):
         picture = picture.convert("RGB")
     if encoding == "jpeg" and picture.mode == "RGBA":
         ground = checker(picture.width, picture.height)
@@ -87,13 +110,8 @@ def encode(picture: Image.Image, encoding: Encoding, quality: int) -> bytes:
     if encoding != "jpeg" and picture.mode == "L":
         picture = picture.convert("RGB")
     picture.info = {}  # comments and the like, which some encoders copy
-    options: dict[str, Any] = {
-        "jpeg": {"progressive": True, "optimize": True},
-        "webp": {"method": 4},
-        "avif": {"speed": 8},
-    }[encoding]
     buffer = io.BytesIO()
-    picture.save(buffer, encoding.upper(), quality=quality, **options)
+    picture.save(buffer, encoding.upper(), quality=quality, **_OPTIONS[encoding])
     return buffer.getvalue()
 
 
@@ -112,12 +130,18 @@ def checker(width: int, height: int) -> Image.Image:
 
 
 @contextmanager
-def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
-    """Open as the one format `name`. Raises `Undecodable` for more than `MAX_PIXELS`, before any is decoded."""
+def _opened(stream: BinaryIO, name: str) -> Iterator[tuple[Image.Image, bool]]:
+    """Open as the one format `name`; also whether it is animated.
+
+    Raises `Undecodable` for more than `MAX_PIXELS`, before any is decoded.
+    """
     # Pillow's own check also guards what lies behind the header: frames and tiles of other sizes.
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    # Workflows are kept in text chunks; compressed ones of more than 1 MiB are common and harmless.
-    PngImagePlugin.MAX_TEXT_CHUNK = 16 * 1024 * 1024
+    animated: bool | None = None
+    if name == "PNG":
+        stream, animated = png.slim(stream)
+    elif name in _PLUGINS:
+        importlib.import_module(f"PIL.{_PLUGINS[name]}")  # Pillow would import all that it has
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -128,7 +152,26 @@ def _opened(stream: BinaryIO, name: str) -> Iterator[Image.Image]:
         with picture:
             if picture.width < 1 or picture.height < 1:
                 raise Undecodable("no pixels")
-            yield picture
+            if animated is None:
+                animated = name in _ANIMATED and bool(getattr(picture, "is_animated", False))
+            yield picture, animated
+
+
+def _facts(picture: Image.Image, animated: bool) -> Facts:
+    width, height = picture.size
+    if picture.format == "TIFF":  # Pillow's versions differ in whether the size is that of the upright picture
+        tags: Any = picture
+        width, height = tags.tag_v2[_TIFF_WIDTH], tags.tag_v2[_TIFF_HEIGHT]
+    if _orientation(picture) >= 5:
+        width, height = height, width
+    return Facts(width, height, animated)
+
+
+def _fitting(size: tuple[int, int], box: int) -> tuple[int, int]:
+    """`size` reduced to fit `box` x `box`, at least one pixel each way; not enlarged."""
+    width, height = size
+    ratio = min(1.0, box / width, box / height)
+    return max(1, round(width * ratio)), max(1, round(height * ratio))
 
 
 def _orientation(picture: Image.Image) -> int:
@@ -145,8 +188,8 @@ def _turn(picture: Image.Image, orientation: int) -> Image.Image:
     return picture if method is None else picture.transpose(method)
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Any of Pillow's modes as L, RGB, RGBA or CMYK."""
+def _scalable(picture: Image.Image) -> Image.Image:
+    """Any of Pillow's modes as one of those that can be resized well: L, RGB, RGBA or CMYK."""
     mode = picture.mode
     if mode.startswith("I") or mode == "F":
         return _scaled(picture)
@@ -190,9 +233,7 @@ def _to_srgb(picture: Image.Image, profile: object) -> Image.Image:
         with suppress(ImageCms.PyCMSError, OSError, ValueError):
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             output = "RGB" if target == "L" else target
-            managed = ImageCms.profileToProfile(
-                picture, source, ImageCms.createProfile("sRGB"), outputMode=output
-            )
+            managed = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode=output)
             if managed is not None:
                 return managed
     return picture if picture.mode == target else picture.convert(target)

@@ -11,9 +11,17 @@ HEAD = 4096
 
 _ATOMS = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot")  # how QuickTime files began before `ftyp`
 
+_AVIF = {b"avif", b"avis"}
+# Pictures in boxes like a film's (ISO/IEC 23008-12): FFmpeg would take the first of their tiles for all of it.
+_STILLS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"miaf")
+
 
 class Undecodable(Exception):
     """The file is no medium that can be decoded: damaged, cut short, too large, or something else altogether."""
+
+
+class NoPicture(Undecodable):
+    """Sound alone: there is nothing wrong with it, and nothing to see."""
 
 
 class Format(NamedTuple):
@@ -38,7 +46,10 @@ def sniff(head: bytes) -> Format | None:
     if head.startswith((b"RIFF", b"RF64")):
         return {b"WEBP": Format("pillow", "WEBP"), b"WAVE": Format("av", "wav")}.get(head[8:12])
     if head[4:8] == b"ftyp":
-        return Format("pillow", "AVIF") if _is_avif(head) else Format("av", "mov")
+        brands = _brands(head)
+        if brands & _AVIF:
+            return Format("pillow", "AVIF")
+        return None if head[8:12] in _STILLS else Format("av", "mov")
     if head[4:8] in _ATOMS:
         return Format("av", "mov")
     if head.startswith(b"\x1a\x45\xdf\xa3"):
@@ -52,8 +63,7 @@ def sniff(head: bytes) -> Format | None:
     return None
 
 
-def _is_avif(head: bytes) -> bool:
-    """Whether the `ftyp` box (ISO/IEC 14496-12, 4.3) names a brand of AVIF among its brands."""
+def _brands(head: bytes) -> set[bytes]:
+    """The brands in the `ftyp` box that `head` begins with (ISO/IEC 14496-12, 4.3)."""
     size = min(int.from_bytes(head[:4], "big"), len(head))
-    brands = {head[8:12], *(head[start : start + 4] for start in range(16, size - 3, 4))}
-    return bool(brands & {b"avif", b"avis"})
+    return {head[8:12], *(head[start : start + 4] for start in range(16, size - 3, 4))}

@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import json
+import logging
 import math
 import time
-import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from cozygen.engines.base import Graph
+from cozygen.engines.embedded import report
 from cozygen.engines.embedded.registry import (
+    Declaration,
+    Declarations,
     NodeClass,
     NodeRegistry,
-    hidden_inputs,
-    input_specs,
+    is_link,
     is_output_node,
 )
 from cozygen.nodes.host import Clip, Directory, Interrupted, set_host
+from cozygen.storage.paths import PathError, Root
+
+log = logging.getLogger(__name__)
 
 Emit = Callable[[str, dict[str, Any]], None]
 EmitPreview = Callable[[str, np.ndarray[Any, Any]], None]
@@ -31,6 +38,8 @@ EmitPreview = Callable[[str, np.ndarray[Any, Any]], None]
 DEFAULT_CACHE_BYTES = 2**30
 _PREVIEW_SECONDS = 0.1
 _STEP_SECONDS = 0.02
+_MAX_STATES = 64
+_MAX_SHOWN_VALUES = 8
 
 
 @dataclass
@@ -58,13 +67,22 @@ class ResultCache:
         return found
 
     def put(self, signature: str, result: _Result) -> None:
-        """Keep a result, and let go of what has not been used for longest."""
+        """Keep a result, and let go of what has not been used for longest. What alone is too large is not kept."""
         previous = self._entries.pop(signature, None)
-        self._size += result.size - (previous.size if previous else 0)
+        if previous is not None:
+            self._size -= previous.size
+        if result.size > self._limit:
+            return
         self._entries[signature] = result
-        while self._size > self._limit and self._entries:
+        self._size += result.size
+        while self._size > self._limit:
             _, dropped = self._entries.popitem(last=False)
             self._size -= dropped.size
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._entries.clear()
+        self._size = 0
 
 
 class FolderHost:
@@ -74,8 +92,10 @@ class FolderHost:
         self._folders = folders
 
     def directory(self, kind: Directory) -> Path:
-        """The folder for inputs, outputs or temporary files."""
-        return self._folders[kind]
+        """The folder for inputs, outputs or temporary files. Raises `OSError` when it cannot be created."""
+        folder = self._folders[kind]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def progress(self, value: int, total: int, preview: np.ndarray[Any, Any] | None = None) -> None:
         """Nothing runs."""
@@ -124,9 +144,12 @@ class Executor:
     cache: ResultCache = field(default_factory=ResultCache)
     clock: Callable[[], float] = time.monotonic
 
-    def run(self, prompt_id: str, graph: Graph, extra_data: Mapping[str, Any], outputs: list[str]) -> None:
+    def run(self, prompt_id: str, graph: Graph, extra_data: Mapping[str, Any], outputs: Sequence[str]) -> None:
         """Run a prompt to its end, which is one of ``execution_success``, ``_error`` or ``_interrupted``."""
-        _Run(self, prompt_id, graph, extra_data).run(outputs)
+        try:
+            _Run(self, prompt_id, graph, extra_data).run(outputs)
+        finally:
+            set_host(FolderHost(self.folders))  # the run's own host would keep its results in memory
 
 
 class _NodeFailed(Exception):
@@ -137,198 +160,269 @@ class _NodeFailed(Exception):
         self.node_id, self.inputs, self.cause = node_id, inputs, cause
 
 
+class _Link(NamedTuple):
+    """Where an input comes from. A `lazy` one is computed only when the node asks for it."""
+
+    source: str
+    slot: int
+    lazy: bool
+
+
+@dataclass(frozen=True)
+class _Planned:
+    """A node that this run needs, or may need."""
+
+    declared: Declaration
+    links: dict[str, _Link]
+
+    @property
+    def node_class(self) -> NodeClass:
+        return self.declared.node_class
+
+
 class _Run:
     def __init__(self, executor: Executor, prompt_id: str, graph: Graph, extra_data: Mapping[str, Any]) -> None:
         self.executor, self.prompt_id, self.graph, self.extra_data = executor, prompt_id, graph, extra_data
         self.emit = executor.emit
+        self.plan: dict[str, _Planned] = {}
         self.results: dict[str, _Result] = {}
         self.signatures: dict[str, str] = {}
         self.executed: list[str] = []
-        self.states: dict[str, dict[str, Any]] = {}
-        self.current = ""
+        self.current: str | None = None
+        self._volatile: set[str] = set()
+        self._by_signature: dict[str, _Result] = {}
+        self._states: dict[str, dict[str, Any]] = {}
         self._last_preview = -math.inf
         self._last_step = -math.inf
 
-    def run(self, outputs: list[str]) -> None:
+    def run(self, outputs: Sequence[str]) -> None:
         set_host(_RunHost(self, self.executor.folders))
         self._message("execution_start", {})
         try:
-            self._sign(outputs)
+            self._prepare(outputs)
             self._take_cached()
             self._execute(outputs)
         except Interrupted:
-            node_id = self.current
-            node_type = self.graph.get(node_id, {}).get("class_type", "")
-            self._message(
-                "execution_interrupted", {"node_id": node_id, "node_type": node_type, "executed": self.executed}
-            )
+            self._message("execution_interrupted", {**self._whereabouts(self.current), "executed": self.executed})
         except _NodeFailed as failure:
-            self._message("execution_error", self._describe(failure))
+            self._message("execution_error", self._describe(failure.node_id, failure.inputs, failure.cause))
+        except Exception as error:  # not a node's fault, yet this prompt must end like any other
+            log.exception("prompt %s could not be run", self.prompt_id)
+            self._message("execution_error", self._describe(self.current, {}, error))
         else:
-            self.emit("executing", {"node": None, "prompt_id": self.prompt_id})
             self._message("execution_success", {})
 
     def _message(self, event: str, data: dict[str, Any]) -> None:
         stamp = {"prompt_id": self.prompt_id, "timestamp": int(time.time() * 1000)}
         self.emit(event, {**data, **stamp})
 
+    def _whereabouts(self, node_id: str | None) -> dict[str, Any]:
+        node_type = None if node_id is None else self.graph[node_id]["class_type"]
+        return {"node_id": node_id, "node_type": node_type}
+
     # What need not run
 
-    def _sign(self, outputs: list[str]) -> None:
-        """Give every needed node a signature: equal signatures mean equal results."""
-        for node_id in _dependencies_first(self.graph, outputs):
-            node = self.graph[node_id]
-            node_class = self.executor.registry.classes[node["class_type"]]
-            parts: list[Any] = [node["class_type"], self._fingerprint(node_id, node_class)]
-            if "UNIQUE_ID" in hidden_inputs(node_class).values():
-                parts.append(node_id)
-            for name in sorted(node["inputs"]):
-                value = node["inputs"][name]
-                if _is_link(value):
-                    parts.append([name, "from", self.signatures[value[0]], value[1]])
-                else:
-                    parts.append([name, "is", value])
-            encoded = json.dumps(parts, sort_keys=True, default=repr).encode("utf-8", "surrogatepass")
-            self.signatures[node_id] = hashlib.sha256(encoded).hexdigest()
+    def _prepare(self, outputs: Sequence[str]) -> None:
+        """Find what `outputs` need, lazy inputs included, and give each node its signature, sources first."""
+        declarations = Declarations(self.executor.registry)
+        stack = [(node_id, False) for node_id in reversed(outputs)]
+        while stack:
+            node_id, expanded = stack.pop()
+            if expanded:
+                self._sign(node_id)
+            elif node_id not in self.plan:
+                planned = self.plan[node_id] = self._plan_node(node_id, declarations)
+                stack.append((node_id, True))
+                stack.extend((link.source, False) for link in planned.links.values() if link.source not in self.plan)
 
-    def _fingerprint(self, node_id: str, node_class: NodeClass) -> Any:
-        """The class's ``IS_CHANGED``; NaN (or a failure) means that the node must run every time."""
-        if getattr(node_class, "NOT_IDEMPOTENT", False):
-            return [self.prompt_id, node_id]
-        function = getattr(node_class, "IS_CHANGED", None)
-        if function is None:
-            return None
-        inputs = {
-            name: None if _is_link(value) else value
-            for name, value in self.graph[node_id]["inputs"].items()
-            if name in input_specs(node_class)
+    def _plan_node(self, node_id: str, declarations: Declarations) -> _Planned:
+        node = self.graph[node_id]
+        declared = declarations.of(node["class_type"])
+        # What the class does not declare is not passed to it, and so needs no computing either.
+        links = {
+            name: _Link(value[0], value[1], bool(spec.options.get("lazy")))
+            for name, spec in declared.inputs.items()
+            if is_link(value := node["inputs"].get(name))
         }
+        return _Planned(declared, links)
+
+    def _sign(self, node_id: str) -> None:
+        """Equal signatures mean equal results."""
+        planned, node = self.plan[node_id], self.graph[node_id]
+        fingerprint, volatile = self._fingerprint(node_id, planned)
+        parts: list[Any] = [node["class_type"], fingerprint]
+        if getattr(planned.node_class, "NOT_IDEMPOTENT", False) or "UNIQUE_ID" in planned.declared.hidden.values():
+            parts.append(node_id)
+        for name in sorted(planned.declared.inputs):
+            link = planned.links.get(name)
+            if link is not None:
+                parts.append([name, "from", self.signatures[link.source], link.slot])
+            elif name in node["inputs"]:
+                parts.append([name, "is", node["inputs"][name]])
+        encoded = json.dumps(parts, sort_keys=True, default=repr).encode()
+        self.signatures[node_id] = hashlib.sha256(encoded).hexdigest()
+        if volatile or any(link.source in self._volatile for link in planned.links.values()):
+            self._volatile.add(node_id)
+
+    def _fingerprint(self, node_id: str, planned: _Planned) -> tuple[Any, bool]:
+        """The class's ``IS_CHANGED``, and whether it is volatile: NaN or a failure means to run every time."""
+        function = getattr(planned.node_class, "IS_CHANGED", None)
+        if function is None:
+            return None, False
+        volatile = [self.prompt_id, node_id], True
+        given = self.graph[node_id]["inputs"]
+        inputs = {name: [None if name in planned.links else given[name]] for name in _given(planned, given)}
         try:
-            fingerprint = function(**inputs)
-        except Exception:
-            return [self.prompt_id, node_id]
-        if isinstance(fingerprint, float) and math.isnan(fingerprint):
-            return [self.prompt_id, node_id]
-        return fingerprint
+            answers = list(_map_over_lists(planned.node_class, planned.node_class, "IS_CHANGED", inputs))
+            json.dumps(answers, default=repr, allow_nan=False)
+        except Interrupted:
+            raise
+        except Exception as error:  # NaN is a ValueError here
+            log.debug("node %s is run every time: %s", node_id, error)
+            return volatile
+        return answers, False
 
     def _take_cached(self) -> None:
         for node_id, signature in self.signatures.items():
-            found = self.executor.cache.get(signature)
-            if found is not None:
+            found = None if node_id in self._volatile else self.executor.cache.get(signature)
+            if found is not None and self._files_exist(found.ui):
                 self.results[node_id] = found
         cached = [node_id for node_id in self.graph if node_id in self.results]
         self._message("execution_cached", {"nodes": cached})
 
+    def _files_exist(self, ui: Mapping[str, Any]) -> bool:
+        """Whether the files that a result shows are still there: they may have been deleted since."""
+        for items in ui.values():
+            for item in items:
+                if isinstance(item, dict) and "filename" in item and item.get("type") in self.executor.folders:
+                    try:
+                        root = Root(self.executor.folders[item["type"]], follow_symlinks=True)
+                        if not root.resolve_file(str(item.get("subfolder", "")), str(item["filename"])).is_file():
+                            return False
+                    except PathError:
+                        return False
+        return True
+
     # What must run
 
-    def _execute(self, outputs: list[str]) -> None:
-        schedule = _Schedule(self.graph, self.executor.registry, set(self.results))
-        for node_id in outputs:
-            schedule.add(node_id)
+    def _execute(self, outputs: Sequence[str]) -> None:
+        schedule = _Schedule(self.plan, set(self.results))
+        for output in outputs:
+            schedule.add(output)
         while (node_id := schedule.next()) is not None:
-            if self.executor.cancelled():
-                raise Interrupted
             self.current = node_id
-            cached = self.results.get(node_id)
-            if cached is not None:
-                if cached.ui:
-                    self._show(node_id, cached.ui)
+            self._checkpoint()
+            result = self.results.get(node_id) or self._by_signature.get(self.signatures[node_id])
+            if result is not None:
+                self.results[node_id] = result
+                if result.ui:
+                    self._show(node_id, result.ui)
+                self._set_state(node_id, 1.0, 1.0, "finished")
                 schedule.done(node_id)
                 continue
+            self._set_state(node_id, 0.0, 1.0, "running")
+            self.emit("executing", {"node": node_id, "display_node": node_id, "prompt_id": self.prompt_id})
             wanted = self._lazy_wishes(node_id)
             if wanted:
-                schedule.wait_for(node_id, wanted)
+                schedule.wait_for(node_id, {self.plan[node_id].links[name].source for name in wanted})
                 continue
             self._run_node(node_id)
             schedule.done(node_id)
 
+    def _checkpoint(self) -> None:
+        if self.executor.cancelled():
+            raise Interrupted
+
     def _run_node(self, node_id: str) -> None:
-        self.emit("executing", {"node": node_id, "display_node": node_id, "prompt_id": self.prompt_id})
-        self._set_state(node_id, 0.0, 1.0, "running")
-        node_class = self.executor.registry.classes[self.graph[node_id]["class_type"]]
-        inputs = self._inputs(node_id, node_class)
+        planned = self.plan[node_id]
+        node_class = planned.node_class
+        inputs = self._inputs(node_id, planned)
         try:
-            returned = list(_map_over_lists(node_class(), node_class, node_class.FUNCTION, inputs))
+            returned = list(_map_over_lists(node_class(), node_class, node_class.FUNCTION, inputs, self._checkpoint))
             result = _merge(node_class, returned)
+            if result.ui:
+                self._show(node_id, result.ui)
         except Interrupted:
             raise
-        except (Exception, MemoryError) as error:
-            raise _NodeFailed(node_id, inputs, error) from error
+        except (Exception, SystemExit) as error:
+            if isinstance(error, MemoryError):
+                self.executor.cache.clear()
+            shown = {name: inputs[name] for name in inputs if name not in planned.declared.hidden}
+            raise _NodeFailed(node_id, shown, error) from error
         self.results[node_id] = result
-        self.executor.cache.put(self.signatures[node_id], result)
+        if node_id not in self._volatile:
+            signature = self.signatures[node_id]
+            self._by_signature[signature] = result
+            self.executor.cache.put(signature, result)
         self.executed.append(node_id)
         self._set_state(node_id, 1.0, 1.0, "finished")
-        if result.ui:
-            self._show(node_id, result.ui)
 
     def _show(self, node_id: str, ui: dict[str, Any]) -> None:
         data = {"node": node_id, "display_node": node_id, "output": ui, "prompt_id": self.prompt_id}
         self.emit("executed", data)
 
-    def _lazy_wishes(self, node_id: str) -> list[str]:
+    def _lazy_wishes(self, node_id: str) -> set[str]:
         """The lazy inputs that the node asks for now and that have not been computed."""
-        node_class = self.executor.registry.classes[self.graph[node_id]["class_type"]]
-        lazy = {
-            name: self.graph[node_id]["inputs"][name]
-            for name, (_, _, options) in input_specs(node_class).items()
-            if options.get("lazy") and _is_link(self.graph[node_id]["inputs"].get(name))
-        }
-        missing = {name for name, link in lazy.items() if link[0] not in self.results}
+        planned = self.plan[node_id]
+        missing = {name for name, link in planned.links.items() if link.lazy and link.source not in self.results}
         if not missing:
-            return []
-        check = getattr(node_class, "check_lazy_status", None)
-        if check is None:
-            return sorted(missing)
-        inputs = self._inputs(node_id, node_class, missing=missing)
+            return missing
+        node_class = planned.node_class
+        if not hasattr(node_class, "check_lazy_status"):
+            return missing
+        inputs = self._inputs(node_id, planned)
         try:
-            answers = list(_map_over_lists(node_class(), node_class, "check_lazy_status", inputs))
+            answers = list(_map_over_lists(node_class(), node_class, "check_lazy_status", inputs, self._checkpoint))
+            return {name for answer in answers for name in answer or () if name in missing}
+        except Interrupted:
+            raise
         except Exception as error:
             raise _NodeFailed(node_id, inputs, error) from error
-        return sorted({name for answer in answers for name in answer or () if name in missing})
 
-    def _inputs(self, node_id: str, node_class: NodeClass, missing: set[str] = frozenset()) -> dict[str, list[Any]]:  # type: ignore[assignment]
-        """The node's arguments, one list each; `missing` lazy ones are None."""
+    def _inputs(self, node_id: str, planned: _Planned) -> dict[str, list[Any]]:
+        """The node's arguments, one list each; None stands for a lazy one that has not been computed."""
         given = self.graph[node_id]["inputs"]
         inputs: dict[str, list[Any]] = {}
-        for name in input_specs(node_class):
-            value = given.get(name)
-            if name in missing:
-                inputs[name] = [None]
-            elif _is_link(value):
-                # An input that was lazy and not wanted has no result.
-                source = self.results.get(value[0])
-                inputs[name] = source.slots[value[1]] if source is not None else [None]
-            elif name in given:
-                inputs[name] = [value]
+        for name in _given(planned, given):
+            link = planned.links.get(name)
+            if link is None:
+                inputs[name] = [given[name]]
+            else:
+                source = self.results.get(link.source)
+                inputs[name] = [None] if source is None else source.slots[link.slot]
         hidden = {
             "PROMPT": self.graph,
             "DYNPROMPT": self.graph,
             "EXTRA_PNGINFO": self.extra_data.get("extra_pnginfo"),
             "UNIQUE_ID": node_id,
         }
-        for name, kind in hidden_inputs(node_class).items():
+        for name, kind in planned.declared.hidden.items():
             if kind in hidden:
                 inputs[name] = [hidden[kind]]
         return inputs
 
     # What is told
 
-    def report(self, value: int, total: int, preview: np.ndarray[Any, Any] | None) -> None:
+    def report(self, value: float, total: float, preview: np.ndarray[Any, Any] | None) -> None:
         """A node's progress. Steps that follow each other within 20 ms are told as one."""
-        if self.executor.cancelled():
-            raise Interrupted
+        self._checkpoint()
+        node_id = self.current
+        if node_id is None:
+            return
         now = self.executor.clock()
         if value >= total or now - self._last_step >= _STEP_SECONDS:
             self._last_step = now
-            data = {"value": value, "max": total, "prompt_id": self.prompt_id, "node": self.current}
-            self.emit("progress", data)
-            self._set_state(self.current, float(value), float(total), "running")
+            self._set_state(node_id, value, total, "running")
+            self.emit("progress", {"value": value, "max": total, "prompt_id": self.prompt_id, "node": node_id})
         if preview is not None and now - self._last_preview >= _PREVIEW_SECONDS:
             self._last_preview = now
-            self.executor.emit_preview(self.current, preview)
+            self.executor.emit_preview(node_id, preview)
 
     def _set_state(self, node_id: str, value: float, maximum: float, state: str) -> None:
-        self.states[node_id] = {
+        if len(self.plan) > _MAX_STATES and node_id not in self._states:
+            # Long graphs: the whole list at every step would grow with the square of the length.
+            self._states.clear()
+        self._states[node_id] = {
             "value": value,
             "max": maximum,
             "state": state,
@@ -338,40 +432,32 @@ class _Run:
             "parent_node_id": None,
             "real_node_id": node_id,
         }
-        if len(self.states) > 1 and state == "running":
-            # Long graphs: only what still runs and what has just ended is news.
-            self.states = {key: entry for key, entry in self.states.items() if key == node_id}
-        self.emit("progress_state", {"prompt_id": self.prompt_id, "nodes": dict(self.states)})
+        self.emit("progress_state", {"prompt_id": self.prompt_id, "nodes": dict(self._states)})
 
-    def _describe(self, failure: _NodeFailed) -> dict[str, Any]:
-        cause = failure.cause
-        message = str(cause) or type(cause).__name__
-        if isinstance(cause, MemoryError):
-            message = "This machine ran out of memory. Try a smaller size or batch."
-        kind = type(cause)
-        module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
+    def _describe(self, node_id: str | None, inputs: dict[str, list[Any]], cause: BaseException) -> dict[str, Any]:
         return {
-            "node_id": failure.node_id,
-            "node_type": self.graph[failure.node_id]["class_type"],
+            **self._whereabouts(node_id),
             "executed": self.executed,
-            "exception_message": _clean(message),
-            "exception_type": module + kind.__qualname__,
-            "traceback": _traceback(cause),
-            "current_inputs": {name: [_clean(_format(v)) for v in vs] for name, vs in failure.inputs.items()},
+            "exception_message": report.explain(cause, self.executor.folders),
+            "exception_type": report.type_name(cause),
+            "traceback": report.traceback_lines(cause),
+            "current_inputs": {
+                name: [_format(value) for value in values[:_MAX_SHOWN_VALUES]] for name, values in inputs.items()
+            },
             "current_outputs": list(self.results),
         }
 
 
 class _Schedule:
-    """Which node is next: outputs first, then what leads straight to one, then the rest, as they stand in the file."""
+    """Which node is next: outputs first, then what leads to one within two steps, then the rest as they were found."""
 
-    def __init__(self, graph: Graph, registry: NodeRegistry, cached: set[str]) -> None:
-        self._graph, self._registry, self._cached = graph, registry, cached
-        self._place = {node_id: place for place, node_id in enumerate(graph)}
+    def __init__(self, plan: Mapping[str, _Planned], cached: AbstractSet[str]) -> None:
+        self._plan, self._cached = plan, cached
+        self._order = {node_id: (rank, place) for place, (node_id, rank) in enumerate(_ranks(plan).items())}
         self._blockers: dict[str, set[str]] = {}
         self._waiters: dict[str, set[str]] = {}
         self._finished: set[str] = set()
-        self._ready: set[str] = set()
+        self._ready: list[tuple[tuple[int, int], str]] = []
 
     def add(self, node_id: str) -> None:
         """Plan a node and everything that it certainly needs."""
@@ -380,48 +466,38 @@ class _Schedule:
             current = waiting.pop()
             if current in self._blockers or current in self._finished:
                 continue
-            # A cached node needs nothing any more.
-            sources = set() if current in self._cached else set(self._strong_sources(current)) - self._finished
+            sources: set[str] = set()
+            if current not in self._cached:  # a cached node needs nothing any more
+                links = self._plan[current].links.values()
+                sources = {link.source for link in links if not link.lazy} - self._finished
             self._block(current, sources)
             waiting.extend(sources)
-
-    def _strong_sources(self, node_id: str) -> Iterator[str]:
-        node = self._graph[node_id]
-        specs = input_specs(self._registry.classes[node["class_type"]])
-        for name, value in node["inputs"].items():
-            if _is_link(value) and name in specs and not specs[name][2].get("lazy"):
-                yield value[0]
 
     def _block(self, node_id: str, sources: set[str]) -> None:
         self._blockers[node_id] = sources
         for source in sources:
             self._waiters.setdefault(source, set()).add(node_id)
         if not sources:
-            self._ready.add(node_id)
+            self._push(node_id)
+
+    def _push(self, node_id: str) -> None:
+        heapq.heappush(self._ready, (self._order[node_id], node_id))
 
     def next(self) -> str | None:
-        """The node to run now; None when all is done."""
-        if not self._ready:
-            return None
-        chosen = min(self._ready, key=lambda node_id: (self._rank(node_id), self._place[node_id]))
-        self._ready.discard(chosen)
-        return chosen
+        """The node to run now; None when all is done. Raises `RuntimeError` when what is left waits for itself."""
+        if self._ready:
+            return heapq.heappop(self._ready)[1]
+        if self._blockers:
+            raise RuntimeError(f"node {next(iter(self._blockers))} waits for itself")
+        return None
 
-    def _rank(self, node_id: str) -> int:
-        if self._is_output(node_id):
-            return 0
-        return 1 if any(self._is_output(waiter) for waiter in self._waiters.get(node_id, ())) else 2
-
-    def _is_output(self, node_id: str) -> bool:
-        return is_output_node(self._registry.classes[self._graph[node_id]["class_type"]])
-
-    def wait_for(self, node_id: str, inputs: list[str]) -> None:
-        """The node asks for some of its lazy inputs."""
-        sources = {self._graph[node_id]["inputs"][name][0] for name in inputs} - self._finished
+    def wait_for(self, node_id: str, sources: set[str]) -> None:
+        """The node that was given out needs these first."""
         del self._blockers[node_id]
-        for source in sources:
+        missing = sources - self._finished
+        for source in missing:
             self.add(source)
-        self._block(node_id, sources)
+        self._block(node_id, missing)
 
     def done(self, node_id: str) -> None:
         """The node has its result."""
@@ -432,41 +508,52 @@ class _Schedule:
             if blockers is not None:
                 blockers.discard(node_id)
                 if not blockers:
-                    self._ready.add(waiter)
+                    self._push(waiter)
 
 
-def _is_link(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], int)
+def _ranks(plan: Mapping[str, _Planned]) -> dict[str, int]:
+    """Steps from each node to an output, 3 for three and more."""
+    ranks = {node_id: 0 if is_output_node(planned.node_class) else 3 for node_id, planned in plan.items()}
+    edge = [node_id for node_id, rank in ranks.items() if rank == 0]
+    for rank in (1, 2):
+        found = []
+        for node_id in edge:
+            for link in plan[node_id].links.values():
+                if ranks[link.source] > rank:
+                    ranks[link.source] = rank
+                    found.append(link.source)
+        edge = found
+    return ranks
 
 
-def _dependencies_first(graph: Graph, outputs: list[str]) -> list[str]:
-    """What `outputs` need, lazy inputs included, each after what it needs. The graph has no cycle."""
-    order: dict[str, None] = {}
-    stack = [(node_id, False) for node_id in reversed(outputs)]
-    while stack:
-        node_id, expanded = stack.pop()
-        if expanded:
-            order.setdefault(node_id)
-        elif node_id not in order:
-            stack.append((node_id, True))
-            sources = (value[0] for value in graph[node_id]["inputs"].values() if _is_link(value))
-            stack.extend((source, False) for source in sources if source in graph and source not in order)
-    return list(order)
+def _given(planned: _Planned, inputs: Mapping[str, Any]) -> Iterator[str]:
+    """The names of the inputs that the class declares and the prompt gives."""
+    return (name for name in planned.declared.inputs if name in inputs)
 
 
-def _map_over_lists(node: Any, node_class: NodeClass, function: str, inputs: dict[str, list[Any]]) -> Iterator[Any]:
-    """Call a node's method once for each place in its longest input; shorter inputs repeat their last value."""
+def _map_over_lists(
+    node: Any,
+    node_class: NodeClass,
+    function: str,
+    inputs: dict[str, list[Any]],
+    checkpoint: Callable[[], None] = lambda: None,
+) -> Iterator[Any]:
+    """Call a node's method once for each place in its longest input; shorter inputs repeat their last value.
+
+    Nothing is called when all inputs are empty lists. `checkpoint` is called before each.
+    """
     method = getattr(node, function)
-    if getattr(node_class, "INPUT_IS_LIST", False):
+    if getattr(node_class, "INPUT_IS_LIST", False) or not inputs:
+        checkpoint()
         yield method(**inputs)
         return
-    longest = max((len(values) for values in inputs.values()), default=0)
-    if longest == 0:
-        if not inputs:
-            yield method()
-        return
+    longest = max(len(values) for values in inputs.values())
+    for name, values in inputs.items():
+        if longest and not values:
+            raise ValueError(f"the input {name} got an empty list while others did not")
     for place in range(longest):
-        yield method(**{name: values[min(place, len(values) - 1)] for name, values in inputs.items() if values})
+        checkpoint()
+        yield method(**{name: values[min(place, len(values) - 1)] for name, values in inputs.items()})
 
 
 def _merge(node_class: NodeClass, returned: list[Any]) -> _Result:
@@ -503,23 +590,10 @@ def _size(value: Any) -> int:
     return len(value) if isinstance(value, str | bytes) else 64
 
 
-def _format(value: Any) -> str:
+def _format(value: Any) -> Any:
+    """A value for the error event: plain ones as they are, others described."""
+    if value is None or isinstance(value, bool | float) or (isinstance(value, int) and value.bit_length() < 64):
+        return value
     if isinstance(value, np.ndarray):
         return f"array {value.dtype} {list(value.shape)}"
-    text = str(value)
-    return text if len(text) <= 500 else text[:500] + "…"
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
-
-
-def _traceback(cause: BaseException) -> list[str]:
-    """The frames inside the project, with file names from the package on: no path of this machine."""
-    root = Path(__file__).parents[3]
-    frames = []
-    for frame in traceback.extract_tb(cause.__traceback__):
-        path = Path(frame.filename)
-        shown = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
-        frames.append(f'  File "{shown}", line {frame.lineno}, in {frame.name}\n    {frame.line}\n')
-    return frames
+    return report.shown(value, 500)

@@ -1,0 +1,6 @@
+"""The engine that lives elsewhere: any ComfyUI server, by its URL."""
+
+from cozygen.engines.comfyui_http.client import probe
+from cozygen.engines.comfyui_http.engine import ComfyUIEngine, Timing
+
+__all__ = ["ComfyUIEngine", "Timing", "probe"]

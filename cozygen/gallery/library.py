@@ -1,0 +1,563 @@
+"""What is in a folder tree, kept true: the index, its picture in memory, and how changes on disk get into both.
+
+Every request asks `stale` which folders look different from what the index has seen, has those scanned again, and
+only then reads. One thread (see `cozygen.gallery.worker`) calls everything that changes something.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from cozygen.gallery import details
+from cozygen.gallery.catalogue import Columns, Folder, NewFile, Scope, Snapshot, Tree, hidden_below, within
+from cozygen.gallery.index import IndexStore
+from cozygen.gallery.scan import (
+    OWN_PREFIX,
+    FileStat,
+    Known,
+    KnownFile,
+    Reading,
+    Stamp,
+    Unreachable,
+    is_hidden,
+    read_folder,
+    stamp_folder,
+    stat_file,
+    wall_seconds,
+)
+from cozygen.gallery.worker import Steps
+from cozygen.storage.paths import Root
+
+log = logging.getLogger(__name__)
+
+_UNKNOWN = Stamp(-1, -1, -1)
+_SLICE_FILES = 2000
+_SLICE_SECONDS = 0.03
+_TRUST_FROM = 4096
+"""Files in a folder from which on only those are looked at whose name stands for another inode than before."""
+_FEW_TIES = 200
+_FINE_SLACK, _COARSE_SLACK, _SKEW = 0.1, 2.5, 10.0
+
+Names = Mapping[str, set[str]]
+"""Folder -> files in it that may have changed without the folder having changed."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """Files or folders in `subfolder` appeared, changed or vanished. `mtime` in seconds since the epoch.
+
+    `hidden`: all of them have hidden names.
+    """
+
+    subfolder: str
+    mtime: float
+    hidden: bool
+
+    def concerns(self, scope: Scope) -> bool:
+        """Whether a listing of `scope` may look different now."""
+        if self.subfolder != scope.subfolder and not (scope.recursive and within(self.subfolder, scope.subfolder)):
+            return False
+        return scope.show_hidden or not (self.hidden or hidden_below(self.subfolder, scope.subfolder))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A file as the index has it. `wire` is its metadata for a listing, as JSON."""
+
+    id: int
+    subfolder: str
+    name: str
+    kind: int
+    size: int
+    mtime_ns: int
+    state: int
+    wire: str | None
+
+    @property
+    def path(self) -> str:
+        """The path relative to the root."""
+        return f"{self.subfolder}/{self.name}" if self.subfolder else self.name
+
+
+@dataclass
+class _Batch:
+    """What one slice changes."""
+
+    gone: set[int] = field(default_factory=set)
+    new: dict[int, NewFile] = field(default_factory=dict)
+    tree_changed: bool = False
+    news: dict[str, tuple[int, bool]] = field(default_factory=dict)
+    weight: int = 0
+
+    def note(self, folder: str, mtime_ns: int, hidden: bool) -> None:
+        """Somebody may want to know that something in `folder` changed."""
+        before = self.news.get(folder, (0, True))
+        self.news[folder] = max(before[0], mtime_ns), before[1] and hidden
+
+
+class Library:
+    """One root of the gallery."""
+
+    def __init__(
+        self, name: str, root: Root, store: IndexStore, on_change: Callable[[Sequence[Change]], None] = lambda _: None
+    ) -> None:
+        self.name = name
+        self.root = root
+        self.store = store
+        self.snapshot = Snapshot(Tree({}), Columns())
+        self.complete = False
+        """Whether every folder has been scanned at least once."""
+        self._base = str(root.folder)
+        self._on_change = on_change
+        self._root_id = 0
+        self._next_file = 1
+        self._folders: dict[str, Folder] = {}
+        self._children: dict[str, set[str]] = {}
+
+    def disk(self, relative: str) -> str:
+        """The absolute path of a relative one."""
+        return f"{self._base}{os.sep}{relative}" if relative else self._base
+
+    # Reading; any thread
+
+    def stale(self, snapshot: Snapshot, scope: Scope, *, limit: int | None = None) -> list[str]:
+        """The folders of `scope` that have to be scanned before it can be listed.
+
+        With `limit`, of more folders than that only those which changed last are looked at.
+        """
+        if scope.recursive:
+            folders = snapshot.tree.below(scope.subfolder)
+            if not scope.show_hidden:
+                folders = [folder for folder in folders if not hidden_below(folder.path, scope.subfolder)]
+        else:
+            folders = [folder for folder in (snapshot.tree.folders.get(scope.subfolder),) if folder]
+        if limit is not None and len(folders) > limit:
+            unsure = [folder for folder in folders if not (folder.settled and folder.scanned)]
+            folders.sort(key=lambda folder: folder.stamp.changed_ns, reverse=True)
+            folders = unsure + folders[:limit]
+        return [folder.path for folder in folders if not self._is_current(folder)]
+
+    def _is_current(self, folder: Folder) -> bool:
+        try:
+            return folder.settled and folder.scanned and stamp_folder(self.disk(folder.path)) == folder.stamp
+        except Unreachable:
+            return True  # what is known is all there is to show until the disk comes back
+
+    def rows(self, snapshot: Snapshot, ids: Sequence[int]) -> list[Row | None]:
+        """The files with `ids`, None for those that are gone."""
+        if not ids:
+            return []
+        by_id: dict[int, Row] = {}
+        folders = snapshot.tree.by_id
+        with self.store.reader() as connection:
+            for start in range(0, len(ids), 500):
+                part = ids[start : start + 500]
+                found = connection.execute(
+                    "SELECT f.id, f.folder, f.name, f.kind, f.size, f.mtime_ns, f.state, m.wire"
+                    " FROM files f LEFT JOIN meta m ON m.file = f.id"
+                    f" WHERE f.id IN ({','.join('?' * len(part))})",
+                    part,
+                )
+                for id, folder, *rest in found:
+                    if folder in folders:
+                        by_id[id] = Row(id, folders[folder].path, *rest)
+        return [by_id.get(id) for id in ids]
+
+    def changed_names(self, rows: Iterable[Row]) -> dict[str, set[str]]:
+        """Of `rows`, the files that are not on disk as the index has them."""
+        found: dict[str, set[str]] = {}
+        for row in rows:
+            try:
+                state = stat_file(self.disk(row.path), row.name, follow_symlinks=self.root.follow_symlinks)
+            except Unreachable:
+                continue
+            if state is None or (state.mtime_ns, state.size) != (row.mtime_ns, row.size):
+                found.setdefault(row.subfolder, set()).add(row.name)
+        return found
+
+    def unread(self, snapshot: Snapshot, limit: int) -> list[Row]:
+        """Some files whose metadata has not been read, the newest first."""
+        with self.store.reader() as connection:
+            ids = [
+                id
+                for (id,) in connection.execute(
+                    "SELECT id FROM files WHERE state = 0 ORDER BY mtime_ns DESC LIMIT ?", (limit,)
+                )
+            ]
+        return [row for row in self.rows(snapshot, ids) if row is not None]
+
+    def count_unread(self) -> int:
+        """How many files there are whose metadata has not been read."""
+        with self.store.reader() as connection:
+            return int(connection.execute("SELECT count(*) FROM files WHERE state = 0").fetchone()[0])
+
+    # Changing; the worker's thread only
+
+    def load(self) -> None:
+        """Take up what the index has."""
+        connection = self.store.writer
+        self._root_id = self._register()
+        now = time.monotonic()
+        self._folders = {
+            path: Folder(id, path, Stamp(changed, mtime, inode), bool(settled), now, bool(scanned))
+            for id, path, changed, mtime, inode, settled, scanned in connection.execute(
+                "SELECT id, path, changed_ns, mtime_ns, inode, settled, scanned FROM folders WHERE root = ?",
+                (self._root_id,),
+            )
+        }
+        self._children = {}
+        for path in self._folders:
+            if path:
+                self._children.setdefault(path.rpartition("/")[0], set()).add(path)
+        if "" not in self._folders:
+            self._add_folder("")
+        self._next_file = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM files").fetchone()[0]
+        self.snapshot = Snapshot(Tree(dict(self._folders)), self._load_columns())
+
+    def _register(self) -> int:
+        """The number of our root in the index; a root of this name at another place is forgotten."""
+        connection = self.store.writer
+        row = connection.execute("SELECT id, path FROM roots WHERE name = ?", (self.name,)).fetchone()
+        if row is not None and row[1] == self._base:
+            return int(row[0])
+        connection.execute("BEGIN")
+        if row is not None:
+            files = "SELECT f.id FROM files f JOIN folders d ON d.id = f.folder WHERE d.root = ?"
+            connection.execute(f"DELETE FROM meta WHERE file IN ({files})", (row[0],))
+            connection.execute("DELETE FROM files WHERE folder IN (SELECT id FROM folders WHERE root = ?)", (row[0],))
+            connection.execute("DELETE FROM folders WHERE root = ?", (row[0],))
+            connection.execute("DELETE FROM roots WHERE id = ?", (row[0],))
+        cursor = connection.execute("INSERT INTO roots (name, path) VALUES (?, ?)", (self.name, self._base))
+        connection.execute("COMMIT")
+        return int(cursor.lastrowid or 0)
+
+    def _load_columns(self) -> Columns:
+        import numpy as np
+
+        rows = self.store.writer.execute(
+            "SELECT -f.mtime_ns, f.id, f.folder, f.kind, substr(f.name, 1, 1) = '.'"
+            " FROM files f JOIN folders d ON d.id = f.folder WHERE d.root = ? ORDER BY f.mtime_ns DESC, f.name",
+            (self._root_id,),
+        )
+        kinds = [("key", "i8"), ("id", "i8"), ("folder", "i4"), ("kind", "i1"), ("hidden", "?")]
+        table = np.fromiter(rows, dtype=kinds)
+        return Columns(*(np.ascontiguousarray(table[name]) for name, _ in kinds))
+
+    def recover(self, error: sqlite3.Error) -> None:
+        """Begin with an empty index after one that failed; in memory when the disk takes no more."""
+        full = isinstance(error, sqlite3.OperationalError)
+        log.warning("the gallery's index failed (%s) and is built again%s", error, " in memory" if full else "")
+        self.store.start_over(in_memory=full)
+        self.load()
+
+    def rescan(
+        self, paths: Iterable[str], *, deep: bool = False, thorough: bool = False, names: Names | None = None
+    ) -> Steps[None]:
+        """Bring the index up to date for the folders at `paths`, a slice at a time.
+
+        `deep`: also the folders in them that were never scanned. `thorough`: look at every file, also where the
+        folder looks the same. `names`: look at these files in any case.
+        """
+        names = names or {}
+        pending = deque(sorted({*paths, *names}, key=lambda path: (path.count("/") + bool(path), path)))
+        recovered = False
+        while pending:
+            batch = _Batch()
+            try:
+                self._slice(batch, pending, deep=deep, thorough=thorough, names=names)
+            except sqlite3.Error as error:
+                if recovered:
+                    raise
+                recovered = True
+                self.recover(error)
+                pending, deep = deque([""]), True
+            yield
+
+    def locate(self, paths: Iterable[str]) -> tuple[set[str], dict[str, set[str]]]:
+        """Absolute paths (of the real root) at which something happened, as folders to scan and files to look at."""
+        base = os.path.realpath(self._base)
+        folders: set[str] = set()
+        names: dict[str, set[str]] = {}
+        for path in paths:
+            relative = path[len(base) :].lstrip(os.sep).replace(os.sep, "/")
+            if not path.startswith(base) or not _is_text(relative) or f"/{OWN_PREFIX}" in f"/{relative}":
+                continue
+            if relative in self._folders:
+                folders.add(relative)
+            parent, _, name = relative.rpartition("/")
+            while parent not in self._folders:
+                parent, name = parent.rpartition("/")[0], ""
+            folders.add(parent)
+            names.setdefault(parent, set()).add(name)
+        return folders, names
+
+    def _slice(self, batch: _Batch, pending: deque[str], *, deep: bool, thorough: bool, names: Names) -> None:
+        connection = self.store.writer
+        connection.execute("BEGIN")
+        try:
+            started = time.perf_counter()
+            while pending:
+                path = pending.popleft()
+                self._refresh(batch, path, thorough=thorough, names=names.get(path, set()))
+                if deep:
+                    pending.extend(
+                        child for child in sorted(self._children.get(path, ())) if not self._folders[child].scanned
+                    )
+                if batch.weight >= _SLICE_FILES or time.perf_counter() - started > _SLICE_SECONDS:
+                    break
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            self.load()
+            raise
+        self._publish(batch)
+
+    def _publish(self, batch: _Batch) -> None:
+        before = self.snapshot
+        columns = before.columns.without(batch.gone)
+        new = list(batch.new.values())
+        if len(new) > _FEW_TIES and columns.ties(new) > _FEW_TIES:
+            columns = self._load_columns()
+        else:
+            columns = columns.including(new, self._name_of)
+        tree = Tree(dict(self._folders)) if batch.tree_changed else before.tree
+        if tree is not before.tree or columns is not before.columns:
+            self.snapshot = Snapshot(tree, columns)
+        if batch.news:
+            self._on_change(
+                [Change(path, wall_seconds(mtime_ns), hidden) for path, (mtime_ns, hidden) in batch.news.items()]
+            )
+
+    def _name_of(self, file: int) -> str:
+        return str(self.store.writer.execute("SELECT name FROM files WHERE id = ?", (file,)).fetchone()[0])
+
+    def _refresh(self, batch: _Batch, path: str, *, thorough: bool, names: set[str]) -> None:
+        folder = self._folders.get(path)
+        if folder is None:
+            return  # gone meanwhile, or its parent has not been scanned, which finds it
+        if not thorough and self._is_current(folder):
+            self._touch(batch, folder, names)
+            return
+        wall, now = time.time_ns(), time.monotonic()
+        known = self._known(folder)
+        reading = self._read(path, known, trusted=not thorough and len(known) >= _TRUST_FROM, doubted=names)
+        if isinstance(reading, Unreachable) or (reading is None and not path):
+            return  # a drive that went away may come back: what was known of it is kept
+        batch.weight += 20 + (len(reading.files) if reading else 0)
+        if reading is None:
+            self._remove_folder(batch, path)
+            return
+        quiet = not folder.scanned and not self.complete
+        self._take_files(batch, folder, known, reading, quiet=quiet)
+        self._take_folders(batch, folder, reading, quiet=quiet)
+        seen = folder.seen if folder.scanned and folder.stamp == reading.stamp else now
+        self._save_folder(
+            batch,
+            replace(
+                folder, stamp=reading.stamp, seen=seen, scanned=True, settled=_settled(reading.stamp, seen, wall, now)
+            ),
+        )
+
+    def _read(
+        self, path: str, known: Known, *, trusted: bool, doubted: Collection[str]
+    ) -> Reading | Unreachable | None:
+        follow = self.root.follow_symlinks
+        try:
+            return read_folder(
+                Path(self.disk(path)),
+                follow_symlinks=follow,
+                known=known,
+                trusted=trusted,
+                doubted=doubted,
+                ancestors=self._ancestors(path) if follow else frozenset(),
+            )
+        except Unreachable as error:
+            log.info("cannot look into %s: %s", path or "the root", error)
+            return error
+
+    def _ancestors(self, path: str) -> frozenset[int]:
+        inodes = set()
+        while True:
+            folder = self._folders.get(path)
+            if folder is not None:
+                inodes.add(folder.stamp.inode)
+            if not path:
+                return frozenset(inodes)
+            path = path.rpartition("/")[0]
+
+    def _known(self, folder: Folder) -> dict[str, KnownFile]:
+        """The files of a folder: name -> (id, size, mtime in ns, inode)."""
+        if not folder.scanned:
+            return {}
+        rows = self.store.writer.execute(
+            "SELECT name, id, size, mtime_ns, inode FROM files WHERE folder = ?", (folder.id,)
+        )
+        return {name: (id, size, mtime_ns, inode) for name, id, size, mtime_ns, inode in rows}
+
+    def _touch(self, batch: _Batch, folder: Folder, names: set[str]) -> None:
+        """Look at single files of a folder that has not changed."""
+        connection = self.store.writer
+        for name in names:
+            row = connection.execute(
+                "SELECT id, size, mtime_ns, inode FROM files WHERE folder = ? AND name = ?", (folder.id, name)
+            ).fetchone()
+            if row is None:
+                continue
+            path = f"{folder.path}/{name}" if folder.path else name
+            try:
+                state = stat_file(self.disk(path), name, follow_symlinks=self.root.follow_symlinks)
+            except Unreachable:
+                continue
+            if state is None:
+                self._delete_files(batch, [row[0]])
+                batch.note(folder.path, time.time_ns(), is_hidden(name))
+            elif row[1:] != (state.size, state.mtime_ns, state.inode):
+                self._change_file(batch, folder, row[0], name, state)
+
+    def _take_files(
+        self,
+        batch: _Batch,
+        folder: Folder,
+        known: dict[str, KnownFile],
+        reading: Reading,
+        *,
+        quiet: bool,
+    ) -> None:
+        added: list[tuple[str, FileStat]] = []
+        for name, state in reading.files.items():
+            row = known.pop(name, None)
+            if state is None:
+                continue
+            if row is None:
+                added.append((name, state))
+            elif row[1:] != (state.size, state.mtime_ns, state.inode):
+                self._change_file(batch, folder, row[0], name, state)
+        self._add_files(batch, folder, added)
+        self._delete_files(batch, [row[0] for row in known.values()])
+        if not quiet:
+            for name, state in added:
+                batch.note(folder.path, max(state.mtime_ns, reading.stamp.mtime_ns), is_hidden(name))
+            for name in known:
+                batch.note(folder.path, reading.stamp.mtime_ns, is_hidden(name))
+
+    def _add_files(self, batch: _Batch, folder: Folder, added: list[tuple[str, FileStat]]) -> None:
+        rows = []
+        for name, state in added:
+            id = self._next_file
+            self._next_file += 1
+            rows.append((id, folder.id, name, state.kind, state.size, state.mtime_ns, state.inode))
+            batch.new[id] = NewFile(id, folder.id, name, state.kind, state.mtime_ns)
+        self.store.writer.executemany(
+            "INSERT INTO files (id, folder, name, kind, size, mtime_ns, inode) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
+        )
+
+    def _change_file(self, batch: _Batch, folder: Folder, id: int, name: str, state: FileStat) -> None:
+        connection = self.store.writer
+        connection.execute(
+            "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, state = 0, width = NULL, height = NULL,"
+            " duration = NULL, fps = NULL WHERE id = ?",
+            (state.size, state.mtime_ns, state.inode, id),
+        )
+        connection.execute("DELETE FROM meta WHERE file = ?", (id,))
+        batch.gone.add(id)
+        batch.new[id] = NewFile(id, folder.id, name, state.kind, state.mtime_ns)
+        batch.note(folder.path, state.mtime_ns, is_hidden(name))
+
+    def _delete_files(self, batch: _Batch, ids: list[int]) -> None:
+        connection = self.store.writer
+        connection.executemany("DELETE FROM files WHERE id = ?", ((id,) for id in ids))
+        connection.executemany("DELETE FROM meta WHERE file = ?", ((id,) for id in ids))
+        for id in ids:
+            batch.new.pop(id, None)
+        batch.gone.update(ids)
+
+    def _take_folders(self, batch: _Batch, folder: Folder, reading: Reading, *, quiet: bool) -> None:
+        prefix = f"{folder.path}/" if folder.path else ""
+        present = {prefix + name for name in reading.folders}
+        known = set(self._children.get(folder.path, ()))
+        for path in sorted(known - present):
+            self._remove_folder(batch, path)
+        for path in sorted(present - known):
+            self._add_folder(path)
+            batch.tree_changed = True
+            if not quiet:
+                batch.note(folder.path, reading.stamp.mtime_ns, is_hidden(path.rpartition("/")[2]))
+
+    def _add_folder(self, path: str) -> None:
+        cursor = self.store.writer.execute(
+            "INSERT INTO folders (root, path, changed_ns, mtime_ns, inode, settled, scanned)"
+            " VALUES (?, ?, -1, -1, -1, 0, 0)",
+            (self._root_id, path),
+        )
+        self._folders[path] = Folder(int(cursor.lastrowid or 0), path, _UNKNOWN, False, 0.0, scanned=False)
+        if path:
+            self._children.setdefault(path.rpartition("/")[0], set()).add(path)
+
+    def _save_folder(self, batch: _Batch, folder: Folder) -> None:
+        if folder == self._folders[folder.path]:
+            return
+        stamp = folder.stamp
+        self.store.writer.execute(
+            "UPDATE folders SET changed_ns = ?, mtime_ns = ?, inode = ?, settled = ?, scanned = ? WHERE id = ?",
+            (stamp.changed_ns, stamp.mtime_ns, stamp.inode, folder.settled, folder.scanned, folder.id),
+        )
+        self._folders[folder.path] = folder
+        batch.tree_changed = True
+
+    def _remove_folder(self, batch: _Batch, path: str) -> None:
+        """Forget a folder that is gone, with all below it."""
+        connection = self.store.writer
+        now = time.time_ns()
+        doomed = [path]
+        for one in doomed:
+            doomed.extend(self._children.pop(one, ()))
+        for one in doomed:
+            folder = self._folders.pop(one)
+            ids = [id for (id,) in connection.execute("SELECT id FROM files WHERE folder = ?", (folder.id,))]
+            self._delete_files(batch, ids)
+            connection.execute("DELETE FROM folders WHERE id = ?", (folder.id,))
+            batch.note(one, now, False)
+        parent, _, name = path.rpartition("/")
+        self._children.get(parent, set()).discard(path)
+        batch.tree_changed = True
+        batch.note(parent, now, is_hidden(name))
+
+    def enrich(self, found: Sequence[details.Enriched]) -> Steps[None]:
+        """Write metadata that was read into the index."""
+        connection = self.store.writer
+        for start in range(0, len(found), 100):
+            connection.execute("BEGIN")
+            try:
+                details.store(connection, found[start : start + 100])
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            yield
+
+
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _settled(stamp: Stamp, seen: float, wall_ns: int, now: float) -> bool:
+    """Whether a change after the moment `now` is sure to alter the stamp.
+
+    Two changes within one tick of the file system's clock look the same. The tick of this stamp is over when the stamp
+    has been standing for longer than that, by our own clock; or when it is so old that no wrong clock explains it.
+    """
+    slack = _COARSE_SLACK if stamp.coarse else _FINE_SLACK
+    return now - seen > slack or wall_ns - stamp.changed_ns > (slack + _SKEW) * 1e9

@@ -1,0 +1,17 @@
+import type { components } from './schema';
+
+type Schemas = components['schemas'];
+
+export type Engine = Schemas['EngineState'];
+export type Form = Schemas['Form'];
+export type FormField = Schemas['FormFieldModel'];
+export type InputItem = Schemas['InputItem'];
+export type Job = Schemas['JobView'];
+export type JobOutput = Schemas['JobOutput'];
+export type JobProgress = Schemas['JobProgress'];
+export type JobRequest = Schemas['JobRequest'];
+export type Workflow = Schemas['WorkflowSummary'];
+export type Mode = NonNullable<Workflow['mode']>;
+export type MediaKind = NonNullable<JobOutput['media_kind']>;
+
+export const MODES: readonly Mode[] = ['text-to-image', 'image-to-image', 'text-to-video', 'image-to-video'];

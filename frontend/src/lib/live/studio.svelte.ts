@@ -1,0 +1,158 @@
+import { SvelteMap } from 'svelte/reactivity';
+import { get, post } from '../api/client';
+import type { Engine, Job, JobRequest } from '../api/types';
+import { EventConnection } from './events';
+import { isActive, mergeSnapshot, newestFirst, waitingLine } from './jobs';
+
+const RECENT = 50;
+const ACTIVE_PAGE = 200;
+const ACTIVE_PAGES = 5;
+
+type Finished = (job: Job) => void;
+
+/** The live picture of the server: its jobs, its engine, and whether it is there at all. */
+export class Studio {
+  readonly jobs = new SvelteMap<string, Job>();
+  engine = $state.raw<Engine | null>(null);
+  /** null until the first attempt has ended one way or the other. */
+  connected = $state<boolean | null>(null);
+  loaded = $state(false);
+  failure = $state.raw<unknown>(null);
+
+  readonly active = $derived(waitingLine(this.jobs.values()));
+  readonly ended = $derived(newestFirst(this.jobs.values()).filter((job) => !isActive(job)));
+  readonly running = $derived(this.active.find((job) => job.status === 'running') ?? null);
+
+  #touched = new Map<string, number>();
+  #clock = 0;
+  #refreshes = 0;
+  #listeners = new Set<Finished>();
+  #connection = new EventConnection(
+    '/cozygen/api/events',
+    {
+      hello: ({ engine }) => {
+        this.engine = engine;
+        void this.refresh();
+      },
+      reset: () => void this.refresh(),
+      engine: (engine) => (this.engine = engine),
+      job: (job) => this.#take(job),
+      progress: ({ job_id, progress }) => this.#update(job_id, { status: 'running', position: null, progress }),
+      preview: ({ job_id, url }) => this.#update(job_id, { preview: url }),
+    },
+    (now) => (this.connected = now),
+    () => this.active.length === 0,
+  );
+
+  start(): () => void {
+    this.#connection.start();
+    return () => this.#connection.stop();
+  }
+
+  /** Call `listener` with every job that ends from now on; returns how to stop. */
+  onFinished(listener: Finished): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Fetch what is active and what ended lately. */
+  async refresh(): Promise<void> {
+    const mine = ++this.#refreshes;
+    const began = this.#clock;
+    try {
+      const [active, recent] = await Promise.all([
+        fetchActive(),
+        get('/cozygen/api/jobs', { query: { limit: RECENT } }),
+      ]);
+      if (mine !== this.#refreshes) return;
+      const touchedSince = (id: string) => (this.#touched.get(id) ?? 0) > began;
+      const merged = mergeSnapshot(this.jobs, [...recent.items, ...active], touchedSince);
+      const over = [...merged.values()].filter((job) => {
+        const before = this.jobs.get(job.id);
+        return before && isActive(before) && !isActive(job);
+      });
+      for (const id of [...this.jobs.keys()]) if (!merged.has(id)) this.jobs.delete(id);
+      for (const [id, job] of merged) this.jobs.set(id, job);
+      this.loaded = true;
+      this.failure = null;
+      over.forEach((job) => this.#tell(job));
+    } catch (error) {
+      if (mine === this.#refreshes) this.failure = error;
+    }
+  }
+
+  /** Queue a render. Throws `ApiError`. */
+  async render(request: JobRequest): Promise<Job[]> {
+    const { jobs } = await post('/cozygen/api/jobs', { body: request });
+    jobs.forEach((job) => this.#takeAnswer(job));
+    return jobs;
+  }
+
+  /** Cancel a job. Throws `ApiError`. */
+  async cancel(id: string): Promise<void> {
+    this.#takeAnswer(await post('/cozygen/api/jobs/{id}/cancel', { path: { id } }));
+  }
+
+  /** Queue the same job again. Throws `ApiError`. */
+  async retry(id: string): Promise<Job[]> {
+    const { jobs } = await post('/cozygen/api/jobs/{id}/retry', { path: { id } });
+    jobs.forEach((job) => this.#takeAnswer(job));
+    return jobs;
+  }
+
+  /** The answer to a request may arrive after events that tell of later states. */
+  #takeAnswer(job: Job): void {
+    const known = this.jobs.get(job.id);
+    if (!known || (isActive(known) && !isActive(job))) this.#take(job);
+  }
+
+  #take(job: Job): void {
+    const before = this.jobs.get(job.id);
+    if (before && !isActive(before) && isActive(job)) return;
+    this.#touch(job.id);
+    this.jobs.set(job.id, job);
+    if (!isActive(job)) {
+      if (!before || isActive(before)) this.#tell(job);
+      this.#advanceLine();
+    }
+  }
+
+  /** Others move up when a job leaves the line; the server tells only about the job that changed. */
+  #advanceLine(): void {
+    let place = 0;
+    for (const job of this.active) {
+      if (job.status !== 'queued') continue;
+      place += 1;
+      if (job.position !== place) this.jobs.set(job.id, { ...job, position: place });
+    }
+  }
+
+  #update(id: string, change: Partial<Job>): void {
+    const job = this.jobs.get(id);
+    if (!job || !isActive(job)) return;
+    this.#touch(id);
+    this.jobs.set(id, { ...job, ...change });
+  }
+
+  #touch(id: string): void {
+    this.#touched.set(id, ++this.#clock);
+  }
+
+  #tell(job: Job): void {
+    for (const listener of this.#listeners) listener(job);
+  }
+}
+
+async function fetchActive(): Promise<Job[]> {
+  const found: Job[] = [];
+  let before: number | undefined;
+  for (let page = 0; page < ACTIVE_PAGES; page++) {
+    const answer = await get('/cozygen/api/jobs', { query: { status: 'active', limit: ACTIVE_PAGE, before } });
+    found.push(...answer.items);
+    if (!answer.next) break;
+    before = Number(answer.next);
+  }
+  return found;
+}
+
+export const studio = new Studio();

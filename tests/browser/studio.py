@@ -1,0 +1,90 @@
+"""A studio in a process of its own, with the embedded engine, for the browser to visit."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+_START_SECONDS = 60.0
+
+
+class Studio:
+    """`python -m cozygen serve` on one data folder; keeps its port over a restart."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data = folder / "data"
+        self._log = folder / "server.log"
+        self._port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = ""
+
+    def start(self) -> None:
+        """Start it and wait until it prints its URL."""
+        command = [sys.executable, "-m", "cozygen", "serve", "--engine", "embedded"]
+        command += ["--port", str(self._port), "--data-dir", str(self.data)]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("COZYGEN_")}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=self._log.parent
+            )
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            found = re.search(r"Open (http://\S+/cozygen/)", self.log())
+            if found:
+                self.url = found[1]
+                return
+            if self._process.poll() is not None:
+                break
+            time.sleep(0.05)
+        self.kill()
+        raise RuntimeError(f"the studio did not start:\n{self.log()}")
+
+    def log(self) -> str:
+        """What it has printed."""
+        return self._log.read_text("utf-8", "replace")
+
+    def stop(self) -> None:
+        """End it as Ctrl+C does."""
+        self._end(signal.SIGINT if os.name != "nt" else signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it without a chance to tidy up."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(number)
+            try:
+                self._process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path of the server."""
+        with urllib.request.urlopen(self.url.removesuffix("/cozygen/") + path, timeout=30) as response:
+            return json.load(response)
+
+    def workflow(self, mode: str) -> dict[str, Any]:
+        """The form of the starter workflow of a mode."""
+        name = next(item["name"] for item in self.get("/cozygen/api/workflows")["items"] if item["mode"] == mode)
+        form: dict[str, Any] = self.get(f"/cozygen/api/workflows/{name}/form")
+        return form
+
+
+def free_port() -> int:
+    """A port that nothing listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
