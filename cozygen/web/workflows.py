@@ -164,7 +164,8 @@ async def workflow_form(call: Call[NoQuery, NoBody]) -> Form:
             choices = await _choices(services, field.choice_type, problems)
         model = {**vars(field), "choices": choices}
         fields.append(FormFieldModel.model_validate(model))
-    problems.extend(await _missing_nodes(services, graph))
+    for problem in await _missing_nodes(services, graph):
+        _add(problems, problem)
     outputs = forms.outputs(graph)
     mode = (await in_thread(services.workflows.types)).get(name) or mode_of(graph)
     about = describe(graph)
