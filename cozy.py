@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 FRONTEND = ROOT / "frontend"
+CLIENTS = ROOT / "tests" / "clients"
 ENVIRONMENT = ROOT / ".venv"
 BINARIES = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BINARIES / ("python.exe" if os.name == "nt" else "python")
@@ -63,7 +64,8 @@ def set_up(testing: bool) -> None:
     install_once("project", [ROOT / "pyproject.toml", ROOT / "hatch_build.py", *sources()], [*pip, "-e", str(ROOT)])
     if testing:
         install_once("dev", [ROOT / "pyproject.toml"], [*pip, *development_requirements()])
-        install_once("web", [FRONTEND / "package-lock.json"], [*npm(), "ci", "--no-audit", "--no-fund"], FRONTEND)
+        for name, folder in {"web": FRONTEND, "clients": CLIENTS}.items():
+            install_once(name, [folder / "package-lock.json"], [*npm(), "ci", "--no-audit", "--no-fund"], folder)
 
 
 def sources() -> list[Path]:
@@ -78,8 +80,11 @@ def install_once(name: str, inputs: list[Path], command: list[str], folder: Path
     for path in inputs:
         digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     stamp = ENVIRONMENT / f".cozy-{name}"
-    built = (ROOT / "cozygen" / "web" / "static" / "index.html").is_file() if name == "project" else True
-    present = (FRONTEND / "node_modules").is_dir() if name == "web" else built
+    present = True
+    if name == "project":
+        present = (ROOT / "cozygen" / "web" / "static" / "index.html").is_file()
+    elif folder != ROOT:
+        present = (folder / "node_modules").is_dir()
     if present and stamp.exists() and stamp.read_text() == digest.hexdigest():
         return
     print(f"Installing ({name}); this takes a minute the first time ...", flush=True)

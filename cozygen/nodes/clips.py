@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _HEAD = 12  # bytes that tell what a file is
 _MOV_ATOMS = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_SLOWEST, _FASTEST = 0.01, 1000.0  # frames a second
 _BT709 = 1  # H.273: the number of BT.709 among primaries, transfer functions and matrices
 _LIMITED_RANGE = 1  # FFmpeg's AVCOL_RANGE_MPEG
 _AUDIO_RATE = 48_000  # samples a second; taken by AAC and Opus alike
@@ -44,7 +45,8 @@ class Film:
     """What is to be encoded.
 
     `images`: ``[frames, h, w, c]``; alpha is dropped. `order`: which frames to show, in order. `frame_rate`: frames a
-    second. `tags`: metadata, key -> text. `audio`: as in `Clip`; what lasts longer than the pictures is cut.
+    second, 0.01 to 1000. `tags`: metadata, key -> text. `audio`: as in `Clip`; what lasts longer than the pictures is
+    cut. Raises `ValueError` for another rate, and for no frames.
     """
 
     images: FloatArray
@@ -52,6 +54,12 @@ class Film:
     order: Sequence[int]
     tags: Mapping[str, str] = field(default_factory=dict)
     audio: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not len(self.order):
+            raise ValueError("There are no pictures to make a clip of.")
+        if not _SLOWEST <= self.frame_rate <= _FASTEST:
+            raise ValueError(f"A clip of {self.frame_rate:g} frames a second cannot be made.")
 
     def rate(self) -> Fraction:
         """Frames a second, as a ratio that every container takes; 24000/1001 and its like are kept exactly."""
@@ -145,7 +153,7 @@ def _encode(
     audio_codec: str,
     options: dict[str, str],
 ) -> None:
-    with av.open(str(path), "w", format=format, options=options) as output:
+    with _encoder_errors(codec.name), av.open(str(path), "w", format=format, options=options) as output:
         for key, value in film.tags.items():
             output.metadata[key] = value
         first = film.frame(0, even=codec.even)
@@ -166,6 +174,17 @@ def _encode(
         output.mux(video.encode(None))
         if sound is not None:
             sound.finish()
+
+
+@contextmanager
+def _encoder_errors(codec: str) -> Iterator[None]:
+    """FFmpeg's errors that are not the disk's, without the file's name. Raises `ValueError`."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise ValueError(f"These pictures cannot be encoded by {codec}: {error.strerror}.") from error
 
 
 def _yuv_frame(data: ByteArray, pixels: str, place: int, rate: Fraction) -> VideoFrame:

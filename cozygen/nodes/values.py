@@ -62,14 +62,11 @@ def boolean(value: object) -> bool:
     raise WrongValue(f"{_quoted(value)} is neither true nor false")
 
 
-def choice(value: object, choices: Sequence[str]) -> str:
-    """One of `choices`: the first for nothing, any text when there are none. Raises `WrongValue`."""
-    text = str(value)
-    if choices and not text:
-        return choices[0]
-    if choices and text not in choices:
-        raise WrongValue(f"{_quoted(value)} is not one of the choices ({', '.join(choices)[:200]})")
-    return text
+def choice(value: Value, choices: Sequence[Value]) -> Value:
+    """One of `choices`, anything when there are none. Raises `WrongValue`."""
+    if choices and value not in choices:
+        raise WrongValue(f"{_quoted(value)} is not one of the choices ({', '.join(map(str, choices))[:200]})")
+    return value
 
 
 def listed(text: object) -> list[str]:

@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cozygen.nodes import classes
 from cozygen.nodes.classes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from cozygen.nodes.form_nodes import (
+    CozyGenChoiceInput,
+    CozyGenDynamicInput,
+    CozyGenFloatInput,
+    CozyGenImageInput,
+    CozyGenIntInput,
+)
 from cozygen.nodes.host import Interrupted
 from cozygen.nodes.locate import FileRefused
+from cozygen.nodes.output_nodes import CozyGenVideoOutput
 from cozygen.nodes.values import WrongValue
 
 PROMPT = {"9": {"class_type": "CozyGenOutput", "inputs": {"filename_prefix": "é"}}}
@@ -49,6 +56,7 @@ def test_there_are_eight_and_all_have_names() -> None:
         declared = node.INPUT_TYPES()
         assert callable(getattr(node, node.FUNCTION))
         assert node.CATEGORY.startswith("CozyGen")
+        assert node.RELATIVE_PYTHON_MODULE == "custom_nodes.cozygen"
         json.dumps([declared, node.RETURN_TYPES])
 
 
@@ -84,13 +92,14 @@ def test_inputs_have_the_names_and_the_order_of_the_widgets(name: str) -> None:
         ("BOOLEAN", "True", True),
         ("BOOLEAN", "false", False),
         ("DROPDOWN", "euler", "euler"),
+        ("DROPDOWN", "", ""),
         ("int", "3", 3),
     ],
 )
 def test_a_dynamic_value_has_its_type(param_type: str, given: Any, expected: Any) -> None:
     value = dynamic(param_type, given)
     assert (value, type(value)) == (expected, type(expected))
-    assert classes.CozyGenDynamicInput.VALIDATE_INPUTS(given, param_type) is True
+    assert CozyGenDynamicInput.VALIDATE_INPUTS(given, param_type) is True
 
 
 @pytest.mark.parametrize(
@@ -116,29 +125,34 @@ def test_a_dynamic_value_has_its_type(param_type: str, given: Any, expected: Any
     ],
 )
 def test_a_wrong_dynamic_value_is_said_before_the_run_and_in_it(inputs: dict[str, Any], message: str) -> None:
-    assert classes.CozyGenDynamicInput.VALIDATE_INPUTS(**inputs) == message
+    assert CozyGenDynamicInput.VALIDATE_INPUTS(**inputs) == message
     with pytest.raises(WrongValue) as caught:
         dynamic(**inputs)
     assert str(caught.value) == f"Steps: {message}"
 
 
+def test_a_dropdown_without_a_value_has_its_first_choice() -> None:
+    assert dynamic("DROPDOWN", "", choices="a, b") == "a"
+    assert dynamic("DROPDOWN", "b", choices="a, b") == "b"
+
+
 def test_equal_bounds_are_none() -> None:
     assert dynamic("INT", "5", min_value=0.0, max_value=0.0) == 5
-    assert classes.CozyGenDynamicInput.VALIDATE_INPUTS("5", "INT", 0.0, 0.0) is True
+    assert CozyGenDynamicInput.VALIDATE_INPUTS("5", "INT", 0.0, 0.0) is True
 
 
 def test_linked_values_are_checked_when_they_are_known() -> None:
-    assert classes.CozyGenDynamicInput.VALIDATE_INPUTS(None, "INT") is True
-    assert classes.CozyGenDynamicInput.VALIDATE_INPUTS("x", None) is True
-    assert classes.CozyGenDynamicInput.VALIDATE_INPUTS("5", "INT", None, None, None) is True
-    assert classes.CozyGenFloatInput.VALIDATE_INPUTS(None, 0.0, 1.0) is True
-    assert classes.CozyGenIntInput.VALIDATE_INPUTS(5, None, 1) is True
-    assert classes.CozyGenChoiceInput.VALIDATE_INPUTS(None) is True
-    assert classes.CozyGenImageInput.VALIDATE_INPUTS(None) is True
+    assert CozyGenDynamicInput.VALIDATE_INPUTS(None, "INT") is True
+    assert CozyGenDynamicInput.VALIDATE_INPUTS("x", None) is True
+    assert CozyGenDynamicInput.VALIDATE_INPUTS("5", "INT", None, None, None) is True
+    assert CozyGenFloatInput.VALIDATE_INPUTS(None, 0.0, 1.0) is True
+    assert CozyGenIntInput.VALIDATE_INPUTS(5, None, 1) is True
+    assert CozyGenChoiceInput.VALIDATE_INPUTS(None) is True
+    assert CozyGenImageInput.VALIDATE_INPUTS(None) is True
 
 
 def test_the_dynamic_output_fits_everything() -> None:
-    (kind,) = classes.CozyGenDynamicInput.RETURN_TYPES
+    (kind,) = CozyGenDynamicInput.RETURN_TYPES
     assert isinstance(kind, str)
     for other in ("INT", "IMAGE", ["a", "b"], "*"):
         assert kind == other
@@ -148,7 +162,7 @@ def test_the_dynamic_output_fits_everything() -> None:
 
 
 def test_a_rate_takes_whole_numbers_and_fractions() -> None:
-    kind = classes.CozyGenVideoOutput.INPUT_TYPES()["required"]["frame_rate"][0]
+    kind = CozyGenVideoOutput.INPUT_TYPES()["required"]["frame_rate"][0]
     assert kind == "FLOAT"
     assert [operator.ne(received, kind) for received in ("INT", "FLOAT", "IMAGE")] == [False, False, True]
 
@@ -160,9 +174,9 @@ def test_numbers() -> None:
     assert seed == 2**64 - 1
     with pytest.raises(WrongValue, match="p: 2 is not between 0 and 1"):
         run("CozyGenFloatInput", default_value=2.0, min_value=0.0, max_value=1.0, step=0.1, **common)
-    assert classes.CozyGenIntInput.VALIDATE_INPUTS(11, 0, 10) == "11 is not between 0 and 10"
-    assert classes.CozyGenFloatInput.VALIDATE_INPUTS(11.0, 0.0, 10.0) == "11 is not between 0 and 10"
-    assert classes.CozyGenIntInput.VALIDATE_INPUTS(11, 0, 0) is True
+    assert CozyGenIntInput.VALIDATE_INPUTS(11, 0, 10) == "11 is not between 0 and 10"
+    assert CozyGenFloatInput.VALIDATE_INPUTS(11.0, 0.0, 10.0) == "11 is not between 0 and 10"
+    assert CozyGenIntInput.VALIDATE_INPUTS(11, 0, 0) is True
 
 
 def test_text() -> None:
@@ -185,11 +199,11 @@ def test_text() -> None:
 def test_a_choice_falls_back_on_its_default(value: str, default: str, chosen: str) -> None:
     common = {"param_name": "p", "priority": 1, "choice_type": "loras", "display_bypass": False}
     assert run("CozyGenChoiceInput", default_choice=default, value=value, **common) == (chosen,)
-    assert classes.CozyGenChoiceInput.VALIDATE_INPUTS(default, value) is True
+    assert CozyGenChoiceInput.VALIDATE_INPUTS(default, value) is True
 
 
 def test_nothing_chosen_is_said() -> None:
-    assert classes.CozyGenChoiceInput.VALIDATE_INPUTS("", "") == "nothing is chosen"
+    assert CozyGenChoiceInput.VALIDATE_INPUTS("", "") == "nothing is chosen"
     with pytest.raises(WrongValue, match="p: nothing is chosen"):
         run("CozyGenChoiceInput", param_name="p", priority=1, choice_type="", default_choice="", display_bypass=False)
 
@@ -213,24 +227,24 @@ def test_an_opaque_picture_has_a_mask_of_its_size(host: Any) -> None:
 
 def test_a_missing_picture_is_said_before_the_run_and_in_it(host: Any) -> None:
     message = 'There is no file "sub/a.png" in the input folder.'
-    assert classes.CozyGenImageInput.VALIDATE_INPUTS("sub/a.png") == message
+    assert CozyGenImageInput.VALIDATE_INPUTS("sub/a.png") == message
     with pytest.raises(FileRefused, match=message):
         run("CozyGenImageInput", param_name="p", image_filename="sub/a.png")
-    assert classes.CozyGenImageInput.VALIDATE_INPUTS("") == "No file is chosen."
+    assert CozyGenImageInput.VALIDATE_INPUTS("") == "No file is chosen."
 
 
 def test_an_unreadable_picture_is_said_before_the_run(host: Any) -> None:
     (host.base / "input" / "a.png").write_bytes(b"nothing")
-    assert classes.CozyGenImageInput.VALIDATE_INPUTS("a.png") == 'The file "a.png" is not a picture that can be read.'
+    assert CozyGenImageInput.VALIDATE_INPUTS("a.png") == 'The file "a.png" is not a picture that can be read.'
 
 
 def test_a_picture_changes_with_its_content(host: Any) -> None:
     path = host.base / "input" / "a.png"
     Image.new("RGB", (2, 2)).save(path)
-    before = classes.CozyGenImageInput.IS_CHANGED(image_filename="a.png", param_name="p")
-    assert classes.CozyGenImageInput.IS_CHANGED(image_filename="a.png") == before
+    before = CozyGenImageInput.IS_CHANGED(image_filename="a.png", param_name="p")
+    assert CozyGenImageInput.IS_CHANGED(image_filename="a.png") == before
     Image.new("RGB", (2, 2), "red").save(path)
-    assert classes.CozyGenImageInput.IS_CHANGED(image_filename="a.png") != before
+    assert CozyGenImageInput.IS_CHANGED(image_filename="a.png") != before
 
 
 def test_an_output_writes_pngs_with_their_history_and_says_so(host: Any, files: Any) -> None:

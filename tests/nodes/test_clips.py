@@ -119,6 +119,23 @@ def test_rates_are_kept(rate: float, ratio: Fraction) -> None:
     assert film(pictures(), rate).rate() == ratio
 
 
+@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), 1e-9, 5000])
+def test_other_rates_are_refused(rate: float) -> None:
+    with pytest.raises(ValueError, match="frames a second cannot be made"):
+        film(pictures(), rate)
+
+
+def test_no_frames_are_refused() -> None:
+    with pytest.raises(ValueError, match="no pictures"):
+        film(pictures(0))
+
+
+def test_what_an_encoder_refuses_is_said_without_a_path(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot be encoded by libvpx-vp9") as caught:
+        clips.save_webm(tmp_path / "a.webm", film(pictures()), quiet, crf=1000)
+    assert str(tmp_path) not in str(caught.value)
+
+
 @given(st.floats(0.01, 1000))
 def test_no_rate_is_far_off(rate: float) -> None:
     assert abs(film(pictures(1), rate).rate() - Fraction(rate)) <= Fraction(1, 2000)

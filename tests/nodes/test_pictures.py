@@ -139,6 +139,7 @@ def test_rotation_by_exif(host: Any, orientation: int, upright: list[list[int]])
     assert (picture.rgb[0, ..., 0] * 255 / 80).round().astype(int).tolist() == upright
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_damaged_exif_does_not_matter(host: Any) -> None:
     picture = load(host, Image.new("RGB", (3, 2)), "a.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     assert picture.rgb.shape == (1, 2, 3, 3)

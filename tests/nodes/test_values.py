@@ -77,10 +77,11 @@ def test_choices() -> None:
     assert values.listed("a, b,,c ") == ["a", "b", "c"]
     assert values.listed(None) == []
     assert values.choice("b", ["a", "b"]) == "b"
-    assert values.choice("", ["a", "b"]) == "a"
+    assert values.choice(5, [4, 5]) == 5
     assert values.choice("anything", []) == "anything"
-    with pytest.raises(WrongValue, match='"c" is not one of the choices'):
-        values.choice("c", ["a", "b"])
+    for wrong in ("c", ""):
+        with pytest.raises(WrongValue, match=f'"{wrong}" is not one of the choices'):
+            values.choice(wrong, ["a", "b"])
 
 
 def test_bounds_count_only_when_they_leave_room() -> None:

@@ -342,10 +342,12 @@ def test_masks() -> None:
         run("ImageToMask", image, "alpha")
 
 
-@pytest.mark.parametrize("value", [5, 2.5, "text", True])
-def test_primitives_give_what_they_are_given(value: Any) -> None:
-    for name in ("PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline", "PrimitiveBoolean"):
-        assert run(name, value) == (value,)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Int", 5), ("Float", 2.5), ("String", "text"), ("StringMultiline", "a\nb"), ("Boolean", True)],
+)
+def test_primitives_give_what_they_are_given(name: str, value: Any) -> None:
+    assert run(f"Primitive{name}", value) == (value,)
 
 
 @pytest.mark.parametrize(
@@ -354,3 +356,21 @@ def test_primitives_give_what_they_are_given(value: Any) -> None:
 )  # fmt: skip
 def test_any_value_is_shown(source: Any, text: str) -> None:
     assert run("PreviewAny", source) == {"ui": {"text": (text,)}}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("EmptyImage", (-1, 5), "width: -1 is less than 1"),
+        ("ImageScale", (noise(1, 2, 2, 3), "sharp", 5, 5, "disabled"), '"sharp" is not one of the choices'),
+        ("ImageScale", ("a.png", "area", 5, 5, "disabled"), "image: pictures must come from another node"),
+        ("RepeatImageBatch", (noise(1, 2, 2, 3), 0), "amount: 0 is less than 1"),
+        ("ImageBlur", (noise(1, 2, 2, 3), 10**9, 1.0), "blur_radius: 1e[+]09 is more than 31"),
+        ("ImageBlur", (noise(1, 2, 2, 3), 1, 0.0), "sigma: 0 is less than 0.1"),
+        ("ImageCrop", (noise(1, 2, 2, 3), 1, 1, -4, 0), "x: -4 is less than 0"),
+        ("SolidMask", (1.0, "wide", 5), 'width: "wide" is not a number'),
+    ],
+)
+def test_wrong_values_from_other_nodes_are_said(name: str, arguments: tuple[Any, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        run(name, *arguments)

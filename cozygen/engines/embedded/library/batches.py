@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from cozygen.engines.embedded.library.resample import resized
+from cozygen.nodes.checked import checked
 from cozygen.nodes.limits import check_size
 from cozygen.nodes.pictures import FloatArray
 
@@ -86,7 +87,7 @@ class ImageFromBatch:
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
-    node.__name__: node
+    node.__name__: checked(node)
     for node in (
         ImageBatch,
         RepeatImageBatch,

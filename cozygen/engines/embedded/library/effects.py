@@ -9,6 +9,7 @@ import numpy as np
 from cozygen.engines.embedded.library.batches import with_channels
 from cozygen.engines.embedded.library.filters import blurred, sharpened
 from cozygen.engines.embedded.library.resample import resized
+from cozygen.nodes.checked import checked
 from cozygen.nodes.host import host
 from cozygen.nodes.limits import check_size
 from cozygen.nodes.pictures import FloatArray
@@ -149,7 +150,7 @@ class ImageSharpen:
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
-    node.__name__: node
+    node.__name__: checked(node)
     for node in (
         ImageInvert,
         ImageBlend,

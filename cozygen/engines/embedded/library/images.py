@@ -12,9 +12,10 @@ import numpy as np
 
 from cozygen.engines.embedded.library.declare import HIDDEN, PREFIX_TOOLTIP, pixels
 from cozygen.nodes import locate, metadata, pictures, saving
-from cozygen.nodes.classes import save_pngs
+from cozygen.nodes.checked import checked
 from cozygen.nodes.host import host
 from cozygen.nodes.limits import check_size
+from cozygen.nodes.output_nodes import save_pngs
 from cozygen.nodes.pictures import Animation, FloatArray, load_picture, save_animated
 
 _NO_MASK = (64, 64)  # what ComfyUI gives for a picture without transparency
@@ -311,7 +312,7 @@ def _animated(extension: str, images: FloatArray, prefix: str, write: Callable[[
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
-    node.__name__: node
+    node.__name__: checked(node)
     for node in (
         LoadImage,
         LoadImageOutput,

@@ -10,6 +10,7 @@ from cozygen.engines.embedded.library.batches import with_channels
 from cozygen.engines.embedded.library.declare import HIDDEN, pixels
 from cozygen.engines.embedded.library.images import save_previews
 from cozygen.engines.embedded.library.resample import resized
+from cozygen.nodes.checked import checked
 from cozygen.nodes.host import host
 from cozygen.nodes.limits import check_size
 from cozygen.nodes.pictures import FloatArray
@@ -244,7 +245,7 @@ class MaskPreview:
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
-    node.__name__: node
+    node.__name__: checked(node)
     for node in (
         SolidMask,
         InvertMask,

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from cozygen.nodes.checked import checked
+
 _MODULE = "comfy_extras.nodes_primitive"
 _LONGEST_SHOWN = 100_000
 
@@ -74,7 +76,7 @@ def _as_text(source: Any) -> str:
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
-    node.__name__: node
+    node.__name__: checked(node)
     for node in (
         PrimitiveInt,
         PrimitiveFloat,

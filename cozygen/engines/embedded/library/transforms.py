@@ -9,6 +9,7 @@ import numpy as np
 
 from cozygen.engines.embedded.library.declare import MAX_RESOLUTION, pixels
 from cozygen.engines.embedded.library.resample import METHODS, resized
+from cozygen.nodes.checked import checked
 from cozygen.nodes.limits import check_size
 from cozygen.nodes.pictures import FloatArray
 
@@ -213,7 +214,7 @@ def _distances(length: int, *, before: bool, after: bool) -> FloatArray:
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
-    node.__name__: node
+    node.__name__: checked(node)
     for node in (
         ImageScale,
         ImageScaleBy,

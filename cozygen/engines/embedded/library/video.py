@@ -8,6 +8,7 @@ from typing import Any
 
 from cozygen.engines.embedded.library.declare import PREFIX_TOOLTIP
 from cozygen.nodes import clips, locate, metadata, saving
+from cozygen.nodes.checked import checked
 from cozygen.nodes.clips import Film, audio_samples
 from cozygen.nodes.host import Clip, host
 from cozygen.nodes.pictures import FloatArray
@@ -187,8 +188,6 @@ class SaveWEBM:
 
 
 def _film(images: FloatArray, rate: float, found: dict[str, str], audio: dict[str, Any] | None) -> Film:
-    if not len(images):
-        raise ValueError("There are no pictures to make a video of.")
     return Film(images, rate, range(len(images)), found, audio)
 
 
@@ -198,7 +197,7 @@ def _saved(extension: str, film: Film, prefix: str, write: Callable[[Path], None
 
 
 NODE_CLASS_MAPPINGS: dict[str, type[Any]] = {
-    node.__name__: node for node in (CreateVideo, GetVideoComponents, LoadVideo, SaveVideo, SaveWEBM)
+    node.__name__: checked(node) for node in (CreateVideo, GetVideoComponents, LoadVideo, SaveVideo, SaveWEBM)
 }
 
 NODE_DISPLAY_NAME_MAPPINGS = {
