@@ -103,7 +103,14 @@ async def choose_engine(settings: Settings, *, local: str = LOCAL_COMFYUI) -> tu
 def _embedded(settings: Settings) -> Engine:
     from cozygen.engines.embedded.engine import EmbeddedEngine
 
-    return EmbeddedEngine(settings.inputs, settings.outputs, temp_folder(settings))
+    return EmbeddedEngine(
+        settings.inputs,
+        settings.outputs,
+        temp_folder(settings),
+        settings.models,
+        follow_symlinks=settings.follow_symlinks,
+        max_upload_size=settings.max_upload_mb * 2**20,
+    )
 
 
 def _comfyui(settings: Settings, url: str) -> Engine:

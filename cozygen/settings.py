@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     workflows_dir: Path | None = Field(
         None, description="API-format workflows. Default: `workflows` in the data folder, filled with the starters."
     )
+    models_dir: Path | None = Field(
+        None,
+        description="Model folders (checkpoints, loras, ...) whose files the embedded engine's forms offer. Default: "
+        "`models` in the data folder.",
+    )
     tags_file: Path | None = Field(
         None, description="Tag list (Markdown, CSV or JSON). Default: the one imported last, else the starter list."
     )
@@ -55,7 +60,7 @@ class Settings(BaseSettings):
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning or error.")
     log_format: str = Field("text", pattern="^(text|json)$", description="`text` or `json` lines.")
 
-    @field_validator("data_dir", "output_dir", "input_dir", "workflows_dir", "tags_file", mode="after")
+    @field_validator("data_dir", "output_dir", "input_dir", "workflows_dir", "models_dir", "tags_file", mode="after")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(value).expanduser().absolute()
@@ -90,6 +95,11 @@ class Settings(BaseSettings):
     def workflows(self) -> Path:
         """The workflows folder in force."""
         return self._folder(self.workflows_dir, "workflows")
+
+    @cached_property
+    def models(self) -> Path:
+        """The models folder in force."""
+        return self._folder(self.models_dir, "models")
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from cozygen.engines.base import Event, PreviewEvent
 
@@ -39,13 +39,13 @@ class EventStream:
         if self._listener is not None:
             self._listener.add(event)
 
-    def listen(self) -> AsyncIterator[Event]:
+    def listen(self) -> AsyncGenerator[Event, None]:
         """All events from this call on, until `close`. A former listener's events end."""
         self.close()
         listener = self._listener = _Listener()
         return self._events(listener)
 
-    async def _events(self, listener: _Listener) -> AsyncIterator[Event]:
+    async def _events(self, listener: _Listener) -> AsyncGenerator[Event, None]:
         try:
             while True:
                 while not listener.waiting and not listener.closed:

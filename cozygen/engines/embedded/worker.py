@@ -38,8 +38,8 @@ PREVIEW_SIZE = 512
 """Longest side of a preview in pixels."""
 
 _LAST_WORDS_SECONDS = 1.5
-_DESK_NICENESS = 5
-_RENDERER_NICENESS = 15
+_NICENESS = 5
+_RENDERER_NICENESS = 10
 _MIN_CACHE_BYTES = 2**27
 
 
@@ -104,10 +104,13 @@ class Worker:
                 raise ValueError(f"there is no operation {op}")
 
     def _configure(self, meta: Mapping[str, Any]) -> list[bytes]:
-        _lower_priority(renders=meta["renders"])
+        _give_way(_NICENESS)
         folders: dict[Directory, Path] = {kind: Path(path) for kind, path in meta["folders"].items()}
         set_host(FolderHost(folders))
         self._registry = load_nodes(meta["modules"])
+        if meta["renders"]:
+            _give_way(_RENDERER_NICENESS - _NICENESS)
+            _offer_for_sacrifice()
         total_memory, _ = machine.memory()
         limit = min(DEFAULT_CACHE_BYTES, max(_MIN_CACHE_BYTES, total_memory // 8))
         self._executor = Executor(
@@ -194,16 +197,17 @@ def encode_preview(picture: np.ndarray[Any, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _lower_priority(*, renders: bool) -> None:
+def _give_way(niceness: int) -> None:
     """Let the studio and the rest of the machine go first. Windows gets this from the one who starts the process."""
-    if os.name != "posix":
-        return
-    with suppress(OSError):
-        os.nice(_RENDERER_NICENESS if renders else _DESK_NICENESS)
-    if renders:
-        # When memory runs out, Linux shall end this process and not the studio.
+    if os.name == "posix":
         with suppress(OSError):
-            Path("/proc/self/oom_score_adj").write_text("500")
+            os.nice(niceness)
+
+
+def _offer_for_sacrifice() -> None:
+    """When memory runs out, Linux shall end this process and not the studio."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _take_pipes() -> tuple[BinaryIO, BinaryIO]:

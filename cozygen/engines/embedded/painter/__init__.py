@@ -1,7 +1,7 @@
 """A procedural painter: pictures and films from words, by rules and noise. It is no diffusion model and has no weights.
 
-`words -> wish -> scene -> layers -> finish`: `lexicon` and `wish` read the prompt, `palette` and `scene` decide what the
-picture is, `sky`, `land`, `water`, `things`, `beings`, `flora`, `weather` and `realms` paint its layers onto a
+`words -> wish -> scene -> layers -> finish`: `lexicon` and `wish` read the prompt, `palette` and `scene` decide what
+the picture is, `sky`, `land`, `water`, `things`, `beings`, `flora`, `weather` and `realms` paint its layers onto a
 `canvas.Canvas` in OKLab, `finish`, `brush` and `styles` make a picture of it. `painting` is the door. Everything is a
 function of its arguments: random streams are derived from the seed and a name (`noise.generator`).
 """

@@ -74,7 +74,9 @@ class Brushwork:
         outline = self._outlines(x, y, radius, rng)
         draw, draw_thick = ImageDraw.Draw(self.sheet), ImageDraw.Draw(self.thick)
         heights = rng.integers(70, 215, len(x)).tolist()
-        for points, fill, load in zip((outline * self.scale).tolist(), map(tuple, fills.tolist()), heights, strict=True):
+        for points, fill, load in zip(
+            (outline * self.scale).tolist(), map(tuple, fills.tolist()), heights, strict=True
+        ):
             draw.polygon(points, fill=fill)
             draw_thick.polygon(points, fill=load)
         self.surface = np.asarray(self.sheet.reduce(self.scale), np.float32) / np.float32(255.0)
@@ -133,12 +135,19 @@ def _blurred(picture: Array, sigma: float) -> Array:
     return np.stack([blur(picture[:, :, channel], sigma) for channel in range(3)], axis=2)
 
 
+def _slope(plane: Array, axis: int) -> Array:
+    result: Array = np.gradient(plane, axis=axis)
+    return result
+
+
 def _flow(picture: Array, seed: int) -> tuple[Array, Array]:
     """Along the edges of the picture, and where there are none along a slow swirl."""
     height, width = picture.shape[:2]
     small = (max(8, width // 4), max(8, height // 4))
-    grey = resize(picture @ np.array((0.3, 0.6, 0.1), np.float32), small, Image.Resampling.BOX)
-    gy, gx = np.gradient(blur(grey, 1.0))
+    light = picture[:, :, 0] * 0.3 + picture[:, :, 1] * 0.6 + picture[:, :, 2] * 0.1
+    grey = resize(light.astype(np.float32, copy=False), small, Image.Resampling.BOX)
+    soft = blur(grey, 1.0)
+    gy, gx = _slope(soft, 0), _slope(soft, 1)
     sigma = 3.0
     xx, yy, xy = blur(gx * gx, sigma), blur(gy * gy, sigma), blur(gx * gy, sigma)
     # Half the angle of the structure tensor points across the edge.
@@ -151,5 +160,3 @@ def _flow(picture: Array, seed: int) -> tuple[Array, Array]:
     s = resize((double_y / strength).astype(np.float32), (width, height), Image.Resampling.BILINEAR)
     angle = 0.5 * np.arctan2(s, c)
     return np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-
-

@@ -47,9 +47,7 @@ class Frame:
     def scaled(self, factor: int) -> Frame:
         """The same view with `factor` times fewer pixels each way."""
         width, height = max(1, self.width // factor), max(1, self.height // factor)
-        return Frame(
-            self.left, self.top, self.dx * self.width / width, self.dy * self.height / height, width, height
-        )
+        return Frame(self.left, self.top, self.dx * self.width / width, self.dy * self.height / height, width, height)
 
     def band(self, first: int, last: int) -> Frame:
         """The rows from `first` up to `last`."""
@@ -85,14 +83,12 @@ class View:
         dx = dy / self.squeeze
         middle = self.span / 2 + self.pan * depth
         centre = 0.55 + self.rise * depth
-        return Frame(
-            middle - dx * self.width / 2, centre - 0.55 / zoom, dx, dy, self.width, self.height
-        )
+        return Frame(middle - dx * self.width / 2, centre - 0.55 / zoom, dx, dy, self.width, self.height)
 
 
 @dataclass
 class Canvas:
-    """Colour in OKLab, planar ``[3, height, width]``, and light that will bloom over it (linear, a quarter the size)."""
+    """Colour in OKLab, planar ``[3, height, width]``, and light that will bloom over it: linear, a quarter the size."""
 
     lab: Array
     glow: Array = field(init=False)
@@ -107,9 +103,11 @@ class Canvas:
         return cls(np.zeros((3, height, width), np.float32))
 
     def over(self, colour: Array, alpha: Array | float, top: int = 0, left: int = 0) -> None:
-        """Lay a colour (``[3]``, or ``[3, h, w]``) over the picture from a corner on; what sticks out is cut."""
+        """Lay a colour (``[3]`` or ``[3, h, w]``) over the picture from a corner on; what sticks out is cut."""
         height, width = self.lab.shape[1:]
-        shape = alpha.shape if isinstance(alpha, np.ndarray) and alpha.ndim == 2 else colour.shape[1:] or (height, width)
+        shape = (
+            alpha.shape if isinstance(alpha, np.ndarray) and alpha.ndim == 2 else colour.shape[1:] or (height, width)
+        )
         y0, x0 = max(top, 0), max(left, 0)
         y1, x1 = min(top + shape[0], height), min(left + shape[1], width)
         if y0 >= y1 or x0 >= x1:
@@ -135,7 +133,9 @@ class Canvas:
         rgb = np.maximum(linear_from_oklab(colour), 0.0)
         rows, columns = self.glow.shape[1:]
         y0, x0 = top // 4, left // 4
-        padded = np.zeros((-(-(amount.shape[0] + top % 4) // 4) * 4, -(-(amount.shape[1] + left % 4) // 4) * 4), np.float32)
+        padded = np.zeros(
+            (-(-(amount.shape[0] + top % 4) // 4) * 4, -(-(amount.shape[1] + left % 4) // 4) * 4), np.float32
+        )
         padded[top % 4 : top % 4 + amount.shape[0], left % 4 : left % 4 + amount.shape[1]] = amount
         small = padded.reshape(padded.shape[0] // 4, 4, padded.shape[1] // 4, 4).mean(axis=(1, 3))
         sy, sx = max(0, -y0), max(0, -x0)
@@ -175,10 +175,10 @@ def _smooth_interpolation(x: Array, places: Array, values: Array) -> Array:
     slope = np.diff(values) / step
     tangents = np.zeros_like(values)
     tangents[0], tangents[-1] = slope[0], slope[-1]
-    for i in range(1, len(values) - 1):
-        if slope[i - 1] * slope[i] > 0:
-            w1, w2 = 2 * step[i] + step[i - 1], step[i] + 2 * step[i - 1]
-            tangents[i] = (w1 + w2) / (w1 / slope[i - 1] + w2 / slope[i])
+    for k in range(1, len(values) - 1):
+        if slope[k - 1] * slope[k] > 0:
+            w1, w2 = 2 * step[k] + step[k - 1], step[k] + 2 * step[k - 1]
+            tangents[k] = (w1 + w2) / (w1 / slope[k - 1] + w2 / slope[k])
     i = np.clip(np.searchsorted(places, x, side="right") - 1, 0, len(step) - 1)
     t = (x - places[i]) / step[i]
     t2, t3 = t * t, t * t * t
@@ -202,4 +202,3 @@ def disc(frame: Frame, x: float, y: float, radius: float) -> tuple[Array, int, i
     gx = (np.arange(left, right, dtype=np.float32) + 0.5 - cx)[None, :]
     gy = (np.arange(top, bottom, dtype=np.float32) + 0.5 - cy)[:, None]
     return np.clip(r - np.sqrt(gx * gx + gy * gy) + 0.5, 0.0, 1.0).astype(np.float32), top, left
-

@@ -6,11 +6,13 @@ Pictures are planar float32 arrays ``[3, height, width]``; single colours are fl
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[np.floating[Any]]
+"""float32 wherever there are pixels; random draws and positions may be float64."""
 
 _TABLE = 8192
 
@@ -71,7 +73,7 @@ def oklab_from_linear(rgb: Array) -> Array:
 
 
 def lch(lightness: float, chroma: float, hue: float) -> Array:
-    """An OKLab colour from lightness 0..1, chroma 0..0.4 and hue in degrees (red 29, yellow 110, green 142, blue 264)."""
+    """An OKLab colour from lightness 0..1, chroma 0..0.4 and hue in degrees (red 29, green 142, blue 264)."""
     angle = math.radians(hue)
     return np.array((lightness, chroma * math.cos(angle), chroma * math.sin(angle)), np.float32)
 

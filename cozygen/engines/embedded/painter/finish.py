@@ -22,7 +22,10 @@ def grade(lab: Array, wish: Wish) -> None:
     if wish.colours:
         total = np.zeros(2, np.float32)
         for place, (colour, weight) in enumerate(colour_words(wish)[:3]):
-            total += colour[1:] * np.float32((1.0, 0.4, 0.2)[place] * (1.0 - math.exp(-1.2 * weight)))
+            total += colour[1:] * np.float32(
+                ((1.0, 0.0, 0.0) if len(wish.colours) == 1 else (0.6, 0.5, 0.3))[place]
+                * (1.0 - math.exp(-1.2 * weight))
+            )
         room = (1.0 - np.abs(2.0 * lab[0] - 1.1)).clip(0.15, 1.0)
         lab[1] += total[0] * np.float32(0.22) * room
         lab[2] += total[1] * np.float32(0.22) * room

@@ -1,4 +1,4 @@
-"""Land in layers from far to near: ridges with lit and shaded flanks, forests, dunes, meadows; air lies between them."""
+"""Land in layers from far to near: ridges with lit and shaded flanks, forests, dunes, meadows, and the air between."""
 
 from __future__ import annotations
 
@@ -51,18 +51,21 @@ def crest_of(scene: Scene, ridge: Ridge, x: Array) -> Array:
             shape = 0.62 + 0.38 * profile(scene.seed, ridge.name, along, octaves=6, gain=0.5, ridged=0.35)
         case "dune":
             bent = along + 0.22 * profile(scene.seed, ridge.name + "~", along * 0.7, octaves=2)
-            shape = 0.5 + 0.5 * profile(scene.seed, ridge.name, bent.astype(np.float32), octaves=2, gain=0.35, ridged=0.5)
+            shape = 0.5 + 0.5 * profile(
+                scene.seed, ridge.name, bent.astype(np.float32), octaves=2, gain=0.35, ridged=0.5
+            )
         case _:
             shape = 0.5 + 0.5 * profile(scene.seed, ridge.name, along, octaves=4, gain=0.36)
-    tall = np.float32(ridge.tall)
+    height = np.float32(ridge.tall) * shape
     if ridge.centre is not None:
         distance = np.abs(x - np.float32(ridge.centre)) / np.float32(ridge.spread)
         if ridge.kind in ("cliff", "island"):
-            tall = tall * smoothstep(1.0, 0.35 if ridge.kind == "cliff" else 0.15, distance)
-            sunk = smoothstep(0.9, 1.15, distance) * 0.06
-            return (np.float32(ridge.base) - tall * shape + sunk).astype(np.float32)
-        tall = tall * (0.62 + 0.5 * np.exp(-(distance**2)))
-    return (np.float32(ridge.base) - tall * shape).astype(np.float32)
+            # Beyond its reach it is under water.
+            height = height * smoothstep(1.0, 0.35 if ridge.kind == "cliff" else 0.15, distance)
+            height = height - smoothstep(0.9, 1.15, distance) * np.float32(0.06)
+        else:
+            height = height * (0.62 + 0.5 * np.exp(-(distance**2)))
+    return (np.float32(ridge.base) - height).astype(np.float32)
 
 
 def _peaks(scene: Scene, ridge: Ridge, x: Array) -> tuple[Array, Array]:
@@ -112,7 +115,7 @@ def visibility(scene: Scene, depth: float) -> float:
     """How clearly a layer is seen through the air, 0..1."""
     thick = 1.0 + 1.3 * min(1.5, scene.weather.get("fog", 0.0)) + 0.5 * min(1.0, scene.weather.get("rain", 0.0))
     thick += 0.25 * min(1.0, scene.wish.feel("glow"))
-    return float(math.exp(-max(0.0, 0.95 - depth) ** 1.4 * 0.92 * thick))
+    return float(math.exp(-(max(0.0, 0.95 - depth) ** 1.4) * 0.92 * thick))
 
 
 def _surface(view: View, scene: Scene, ridge: Ridge, band: Frame, crest: Array, below: Array) -> Array:
@@ -160,7 +163,10 @@ def _lighting(view: View, scene: Scene, ridge: Ridge, band: Frame, crest: Array,
     columns = np.arange(band.width, dtype=np.float32)[None, :] + wander * deep * np.float32(0.85 / band.dx)
     flank = _flank_at(scene, ridge, band, columns, 0.02) * facing[None, :]
     if ridge.kind in ("dune", "hill", "meadow", "bank", "snowfield"):
-        return np.clip(0.5 + 0.5 * np.tanh(flank * (2.6 if ridge.kind == "dune" else 1.4)), 0.0, 1.0)
+        # The form is clearest at the crest; further down the ground lies flat.
+        flank = flank * np.exp(-below / np.float32(0.16 if ridge.kind == "dune" else 0.30))
+        lit: Array = 0.5 + 0.5 * np.tanh(flank * (3.4 if ridge.kind == "dune" else 1.9))
+        return lit
     # Gullies: smaller flanks on the large ones, lit from the side and from above.
     fine = scale * 2.2
     rock = fbm(
@@ -176,7 +182,8 @@ def _lighting(view: View, scene: Scene, ridge: Ridge, band: Frame, crest: Array,
     reach = max(1, round(0.004 / band.dx * min(1.0, 1.6 / ridge.rough)))
     east, south = _shifted(rock, reach, 1), _shifted(rock, reach, 0)
     relief = ((rock - east) * facing[None, :] * np.float32(-1.0) + (rock - south) * 0.8) * np.float32(4.5)
-    return np.clip(0.5 + 0.5 * np.tanh(flank * 1.25 + relief), 0.0, 1.0)
+    lit = 0.5 + 0.5 * np.tanh(flank * 1.25 + relief)
+    return lit
 
 
 def _flank_at(scene: Scene, ridge: Ridge, band: Frame, columns: Array, step: float) -> Array:
@@ -184,7 +191,9 @@ def _flank_at(scene: Scene, ridge: Ridge, band: Frame, columns: Array, step: flo
     xs = band.xs()
     if ridge.kind == "mountain":
         _, rise = _peaks(scene, ridge, xs)
-        rise = rise + 0.35 * np.gradient(profile(scene.seed, ridge.name, xs * np.float32(ridge.rough * 2.7), octaves=2)) / np.float32(band.dx * ridge.rough)
+        rise = rise + 0.35 * np.gradient(
+            profile(scene.seed, ridge.name, xs * np.float32(ridge.rough * 2.7), octaves=2)
+        ) / np.float32(band.dx * ridge.rough)
         rise = rise * np.float32(0.75)
     else:
         left = crest_of(scene, ridge, (xs - np.float32(step)).astype(np.float32))
@@ -264,7 +273,9 @@ def _soil(view: View, scene: Scene, ridge: Ridge, band: Frame, below: Array, lit
     palette = scene.palette
     ground = _ground_colour(scene, ridge)
     # A low sun stands behind the land: the nearer it is, the more it lies in its own shadow.
-    against = {"day": 0.0, "dawn": 0.34, "sunset": 0.46, "dusk": 0.5, "night": 0.2}[scene.time] * (0.35 + 0.65 * ridge.depth)
+    against = {"day": 0.0, "dawn": 0.34, "sunset": 0.46, "dusk": 0.5, "night": 0.2}[scene.time] * (
+        0.35 + 0.65 * ridge.depth
+    )
     if ridge.kind == "dune":
         against *= 0.7
     shadow = blend(shade(ground, -0.17 * (0.4 + 0.6 * palette.level), 0.95), palette.near, min(0.9, 0.34 + against))
@@ -282,6 +293,17 @@ def _soil(view: View, scene: Scene, ridge: Ridge, band: Frame, below: Array, lit
     strength = 0.05 if ridge.kind in ("dune", "snowfield") or ground is palette.snow else 0.17
     if ridge.kind == "dune":
         grain = grain * 0.5 + _ripples(scene, ridge, band, below) * 2.2
+    if ridge.kind != "dune":
+        # The shadows of passing clouds.
+        shadows = fbm(
+            scene.seed,
+            "cloud shadows",
+            (band.left * 1.5 + ridge.depth * 7.0, band.top * 8.0),
+            (band.dx * 1.5, band.dy * 8.0),
+            (band.width, band.height),
+            octaves=3,
+        )
+        lit = np.clip(lit * 0.72 + 0.14 + shadows * np.float32(0.34 * palette.level), 0.0, 1.0)
     near_edge = smoothstep(0.10, 0.0, below) * 0.12
     fall = smoothstep(0.0, 0.5, below) * (0.10 + 0.35 * ridge.depth)
     light = np.clip(lit * 0.85 + 0.12 + grain * strength + near_edge - fall, 0.0, 1.0)
@@ -320,29 +342,33 @@ def _scatter_flowers(scene: Scene, ridge: Ridge, band: Frame, below: Array, colo
     weight = min(1.5, scene.has("flowers")) if not scene.wish.rejects("subject:flowers") else 0.0
     if weight <= 0:
         return
-    density = 34.0 + 95.0 * (1.0 - ridge.depth)
-    hues = (palette.accent, palette.second, mix(palette.light, palette.accent, 0.25))
-    for index, hue in enumerate(hues):
+    # Perspective: further up the field the flowers stand closer and are smaller.
+    density = 46.0 + 110.0 * (1.0 - ridge.depth)
+    size = (band.width, band.height)
+    rise = smoothstep(0.0, 0.05, below)
+    for index, hue in enumerate((palette.petals_two, palette.petals, palette.petals_three)):
         drift = fbm(
             scene.seed,
             f"{ridge.name} drift{index}",
-            (band.left * 2.5, band.top * 9),
-            (band.dx * 2.5, band.dy * 9),
-            (band.width, band.height),
-            octaves=3,
+            (band.left * 1.8, band.top * 8),
+            (band.dx * 1.8, band.dy * 8),
+            size,
+            octaves=4,
         )
         dots = fbm(
             scene.seed,
             f"{ridge.name} dots{index}",
-            (band.left * density, band.top * density * 1.7),
-            (band.dx * density, band.dy * density * 1.7),
-            (band.width, band.height),
-            octaves=2,
+            (band.left * density, band.top * density * 1.5),
+            (band.dx * density, band.dy * density * 1.5),
+            size,
+            octaves=1,
         )
-        level = 0.50 - 0.16 * weight
-        cover = smoothstep(level, level + 0.22, dots + drift * 0.45 - index * 0.05) * smoothstep(0.0, 0.03, below)
-        bright = shade(hue, 0.04 * index)
-        colour += (bright[:, None, None] - colour) * (cover * np.float32(0.9 * (0.45 + 0.55 * scene.palette.level)))
+        level = 0.74 - 0.10 * weight + 0.16 * index
+        cover = smoothstep(level, level + 0.22, dots + drift * 0.62) * rise
+        tint = smoothstep(0.0, 0.9, drift + 0.3 - 0.25 * index) * rise * np.float32(0.26 * (1.15 - ridge.depth))
+        bright = shade(hue, -0.05)
+        colour += (bright[:, None, None] - colour) * np.clip(tint, 0.0, 0.5)
+        colour += (hue[:, None, None] - colour) * (cover * np.float32(0.92))
 
 
 # What grows on a ridge
@@ -443,8 +469,18 @@ def _conifer(draw: ImageDraw.ImageDraw, x: float, y: float, size: float, jitter:
         right += [(x + reach, edge + size * 0.018), (x + reach * 0.42, edge - size * 0.022)]
         left += [(x - back, edge + size * 0.018), (x - back * 0.42, edge - size * 0.022)]
     trunk = size * 0.022
-    draw.polygon([(x, y - size), *right, (x + trunk, y - size * 0.06), (x + trunk, y + size * 0.04),
-                  (x - trunk, y + size * 0.04), (x - trunk, y - size * 0.06), *reversed(left)], fill=255)  # fmt: skip
+    draw.polygon(
+        [
+            (x, y - size),
+            *right,
+            (x + trunk, y - size * 0.06),
+            (x + trunk, y + size * 0.04),
+            (x - trunk, y + size * 0.04),
+            (x - trunk, y - size * 0.06),
+            *reversed(left),
+        ],
+        fill=255,
+    )
 
 
 def _leafy(draw: ImageDraw.ImageDraw, x: float, y: float, size: float, jitter: Array | None) -> None:
@@ -469,7 +505,9 @@ def _palm(draw: ImageDraw.ImageDraw, x: float, y: float, size: float, lean: floa
         angle = math.pi * (0.02 + 0.96 * frond / 7)
         dx, dy = math.cos(angle), math.sin(angle)
         reach = size * 0.42
-        spine = [(hx + dx * reach * t, hy - dy * reach * 0.55 * t + reach * 0.75 * t * t) for t in (0.0, 0.35, 0.7, 1.0)]
+        spine = [
+            (hx + dx * reach * t, hy - dy * reach * 0.55 * t + reach * 0.75 * t * t) for t in (0.0, 0.35, 0.7, 1.0)
+        ]
         upper = [(px, py - size * 0.045 * w) for (px, py), w in zip(spine, (0.3, 1.0, 0.8, 0.0), strict=True)]
         draw.polygon([*upper, *reversed(spine)], fill=255)
 
@@ -479,8 +517,8 @@ def paint_grass(canvas: Canvas, view: View, scene: Scene, ridge: Ridge) -> None:
     frame = view.frame(ridge.depth)
     palette = scene.palette
     scale = 3 if frame.height <= 640 else 2
-    tall = 0.085 * ridge.depth**3
-    spacing = 0.0042 * ridge.depth**2 / view.squeeze
+    tall = 0.085 * ridge.depth**3.5
+    spacing = 0.0042 * ridge.depth**2.5 / view.squeeze
     first, last = math.floor(frame.left / spacing) - 4, math.ceil((frame.left + frame.dx * frame.width) / spacing) + 4
     if last - first > 9000:
         return
@@ -505,7 +543,13 @@ def paint_grass(canvas: Canvas, view: View, scene: Scene, ridge: Ridge) -> None:
         tip = px + float(lean[i]) * size * 0.6
         middle = px + float(lean[i]) * size * 0.2
         draw.polygon(
-            [(px - width, py), (middle - width * 0.6, py - size * 0.55), (tip, py - size), (middle + width * 0.6, py - size * 0.55), (px + width, py)],
+            [
+                (px - width, py),
+                (middle - width * 0.6, py - size * 0.55),
+                (tip, py - size),
+                (middle + width * 0.6, py - size * 0.55),
+                (px + width, py),
+            ],
             fill=255,
         )
     mask = np.asarray(sheet.reduce(scale), np.float32) / np.float32(255.0)
@@ -536,5 +580,3 @@ def soft_mist(canvas: Canvas, view: View, scene: Scene, y: float, thickness: flo
     alpha = np.exp(-(height**2)) * np.clip(0.6 + 0.55 * noise, 0.0, 1.2) * np.float32(amount)
     wide = Image.fromarray(alpha.astype(np.float32)).resize((full.width, full.height), Image.Resampling.BICUBIC)
     canvas.over(mix(scene.palette.haze, scene.palette.light, 0.2), np.clip(np.asarray(wide), 0.0, 0.95), first)
-
-

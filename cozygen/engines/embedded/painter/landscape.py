@@ -10,7 +10,7 @@ import numpy as np
 from cozygen.engines.embedded.painter import beings, flora, sky, things, water, weather
 from cozygen.engines.embedded.painter.canvas import Canvas, View
 from cozygen.engines.embedded.painter.color import mix, shade
-from cozygen.engines.embedded.painter.land import Ridge, crest_of, paint_ridge, soft_mist
+from cozygen.engines.embedded.painter.land import Growth, Kind, Ridge, crest_of, paint_ridge, soft_mist
 from cozygen.engines.embedded.painter.noise import blur, fbm, generator, smoothstep
 from cozygen.engines.embedded.painter.scene import Scene
 
@@ -43,7 +43,9 @@ def additions(scene: Scene) -> list[Layer]:
     """What was asked for by name and can be set into any picture: balloons, birds, a cat, weather."""
     air = list(_in_the_air(scene))
     ground = Ridge("foreground", "bank", 1.0, 0.985, 0.02, 0.8, 1.2)
-    standing = [_stander(scene, ground, name) for name in _STANDING if scene.has(name) and name not in ("tree", "flowers")]
+    standing = [
+        _stander(scene, ground, name) for name in _STANDING if scene.has(name) and name not in ("tree", "flowers")
+    ]
     flowers: list[Layer] = []
     if scene.has("flowers"):
         flowers.append(lambda canvas, view: flora.flower_bank(canvas, view, scene, ground))
@@ -90,7 +92,7 @@ def _ridge_layer(scene: Scene, ridge: Ridge) -> Layer:
 def _plan(scene: Scene) -> _Ground:
     back: list[Ridge] = []
     front: list[Ridge] = []
-    horizon, shore = scene.horizon, scene.shore
+    shore = scene.shore
     rng = generator(scene.seed, "ground")
     open_water = scene.water in ("sea", "lake")
     floor = shore if open_water else 1.0
@@ -100,10 +102,27 @@ def _plan(scene: Scene) -> _Ground:
     if scene.has("island"):
         centre = scene.span * (0.30 if scene.light_at[0] > scene.span / 2 else 0.70)
         tall = 0.13 * min(1.6, 0.7 + 0.3 * scene.has("island"))
-        growth = "palms" if scene.season == "summer" and not scene.has("forest") else "conifers"
-        back.append(Ridge("island", "island", 0.30, shore + 0.012, tall, 3.0, shore + 0.02, 0.25, growth, centre, 0.30 * min(1.0, scene.span)))
+        growth: Growth = "palms" if scene.season == "summer" and not scene.has("forest") else "conifers"
+        back.append(
+            Ridge(
+                "island",
+                "island",
+                0.30,
+                shore + 0.012,
+                tall,
+                3.0,
+                shore + 0.02,
+                0.25,
+                growth,
+                centre,
+                0.30 * min(1.0, scene.span),
+            )
+        )
         small = scene.span - centre * 0.85
-        back.insert(len(back) - 1, Ridge("islet", "island", 0.16, shore + 0.006, tall * 0.5, 3.6, shore + 0.01, 0.5, "none", small, 0.16))
+        back.insert(
+            len(back) - 1,
+            Ridge("islet", "island", 0.16, shore + 0.006, tall * 0.5, 3.6, shore + 0.01, 0.5, "none", small, 0.16),
+        )
     if open_water:
         if scene.has("hills") or scene.water == "lake" or scene.has("forest"):
             back += _far_shore(scene)
@@ -121,9 +140,31 @@ def _mountains(scene: Scene, floor: float, rng: np.random.Generator) -> list[Rid
     horizon = scene.horizon
     covered = floor if floor < 1.0 else horizon + 0.16
     return [
-        Ridge("range far", "mountain", 0.05, horizon + 0.03, 0.36 * grand, 1.9, covered, 0.9, centre=scene.span - centre, spread=0.7),
+        Ridge(
+            "range far",
+            "mountain",
+            0.05,
+            horizon + 0.03,
+            0.36 * grand,
+            1.9,
+            covered,
+            0.9,
+            centre=scene.span - centre,
+            spread=0.7,
+        ),
         Ridge("range", "mountain", 0.13, horizon + 0.035, 0.42 * grand, 1.25, covered, 0.75, centre=centre, spread=0.5),
-        Ridge("foothills", "mountain", 0.24, horizon + 0.045, 0.19 * grand, 2.3, covered, 0.6, centre=scene.span - centre, spread=0.6),
+        Ridge(
+            "foothills",
+            "mountain",
+            0.24,
+            horizon + 0.045,
+            0.19 * grand,
+            2.3,
+            covered,
+            0.6,
+            centre=scene.span - centre,
+            spread=0.6,
+        ),
     ]
 
 
@@ -133,14 +174,25 @@ def _cliffs(scene: Scene, rng: np.random.Generator) -> list[Ridge]:
     reach = 0.62 * min(1.0, scene.span)
     floor = scene.shore + 0.03 if scene.water in ("sea", "lake") else scene.horizon + 0.25
     return [
-        Ridge("headland", "cliff", 0.22, scene.shore + 0.012, 0.16, 2.1, scene.shore + 0.02, 0.5, centre=far, spread=reach * 0.9),
+        Ridge(
+            "headland",
+            "cliff",
+            0.22,
+            scene.shore + 0.012,
+            0.16,
+            2.1,
+            scene.shore + 0.02,
+            0.5,
+            centre=far,
+            spread=reach * 0.9,
+        ),
         Ridge("cliff", "cliff", 0.42, floor, 0.27, 1.7, floor + 0.01, 0.3, "none", centre=edge, spread=reach),
     ]
 
 
 def _far_shore(scene: Scene) -> list[Ridge]:
     shore = scene.shore
-    woods = "conifers" if scene.has("forest") or scene.has("mountain") or scene.season == "winter" else "leafy"
+    woods: Growth = "conifers" if scene.has("forest") or scene.has("mountain") or scene.season == "winter" else "leafy"
     if scene.wish.rejects("subject:tree") or scene.wish.rejects("subject:forest") or scene.has("city"):
         woods = "none"
     ridges = []
@@ -173,12 +225,42 @@ def _open_ground(scene: Scene, rng: np.random.Generator) -> list[Ridge]:
             Ridge("woods 3", "hill", 0.74, horizon + 0.34, 0.12, 1.0, 1.0, 0.55, "conifers" if deep > 0.7 else "none"),
         ]
     plain = scene.has("meadow") or scene.has("flowers")
-    woods = "leafy" if trees_allowed and scene.season != "winter" else "conifers" if trees_allowed else "none"
+    woods: Growth = "leafy" if trees_allowed and scene.season != "winter" else "conifers" if trees_allowed else "none"
     city = bool(scene.has("city"))
     return [
-        Ridge("field 0", "hill", 0.20, horizon + 0.035, 0.085, 1.5, horizon + 0.13, 0.85, "none" if city else woods),
-        Ridge("field 1", "hill", 0.34, horizon + 0.085, 0.085, 1.3, horizon + 0.20, 0.6, "none" if plain or city else woods),
-        Ridge("field 2", "meadow" if plain else "hill", 0.50, horizon + 0.155, 0.08, 1.1, horizon + 0.32, 0.35, "flowers" if plain else "none"),
+        Ridge(
+            "field 0",
+            "hill",
+            0.20,
+            horizon + 0.035,
+            0.15 if scene.has("hills") else 0.09,
+            1.3,
+            horizon + 0.13,
+            0.85,
+            "none" if city else woods,
+        ),
+        Ridge(
+            "field 1",
+            "hill",
+            0.34,
+            horizon + 0.085,
+            0.13 if scene.has("hills") else 0.085,
+            1.2,
+            horizon + 0.20,
+            0.6,
+            "none" if plain or city else woods,
+        ),
+        Ridge(
+            "field 2",
+            "meadow" if plain else "hill",
+            0.50,
+            horizon + 0.155,
+            0.08,
+            1.1,
+            horizon + 0.32,
+            0.35,
+            "flowers" if plain else "none",
+        ),
         Ridge("field 3", "meadow", 0.72, horizon + 0.26, 0.09, 0.9, 1.0, 0.12, "flowers" if plain else "grass"),
     ]
 
@@ -252,7 +334,14 @@ def _city(scene: Scene) -> Iterator[Layer]:
     rows = ((0.12, 0.40, 0.0), (0.22, 0.33, 0.004), (0.34, 0.24, 0.010))
     for number, (depth, tall, drop) in enumerate(rows):
 
-        def row(canvas: Canvas, view: View, depth: float = depth, tall: float = tall, drop: float = drop, number: int = number) -> None:
+        def row(
+            canvas: Canvas,
+            view: View,
+            depth: float = depth,
+            tall: float = tall,
+            drop: float = drop,
+            number: int = number,
+        ) -> None:
             things.skyline(canvas, view, scene, depth, foot + drop, tall * grand, f"row {number}")
             soft_mist(canvas, view, scene, foot - 0.01, 0.045, 0.30 - 0.1 * number, f"city {number}")
 
@@ -352,8 +441,8 @@ def _foreground(scene: Scene) -> Iterator[Layer]:
         return
     minimal = scene.wish.feel("minimal") > 0.5
     tall = 0.10 if standing else 0.06
-    growth = "none" if scene.has("desert") or minimal else "grass"
-    kind = "dune" if scene.has("desert") else "bank"
+    growth: Growth = "none" if scene.has("desert") or minimal else "grass"
+    kind: Kind = "dune" if scene.has("desert") else "bank"
     ridge = Ridge("foreground", kind, 1.0, 0.975 if standing else 0.99, tall, 0.8, 1.2, 0.0, growth)
     # A tree wants its own ground on one side.
     if scene.has("tree"):

@@ -108,13 +108,13 @@ aurora northern-light aurora-borealis polar-light オーロラ 极光: weather:a
 rainbow 虹: weather:rainbow
 wind windy breeze: mood:lively
 
-calm serene peaceful tranquil quiet zen relaxing still: mood:calm
+calm serene peaceful tranquil quiet zen relaxing still soft gentle: mood:calm
 stormy dramatic epic intense powerful: mood:stormy
 dreamy dreamlike ethereal magical fantasy mystical enchanted whimsical surreal fairy fairytale: mood:dreamy
 dark gloomy ominous gothic sinister horror shadow noir: mood:dark
 joyful happy cheerful playful vibrant fun festive: mood:joyful
 melancholic melancholy sad lonely solitude somber nostalgic wistful: mood:melancholic
-pastel soft pale delicate: mood:pastel
+pastel pale delicate: mood:pastel
 monochrome greyscale grayscale black-and-white monochromatic achromatic: mood:monochrome
 neon cyberpunk vaporwave synthwave fluorescent: mood:neon
 glowing luminous radiant bioluminescent glow shining: mood:glowing
@@ -137,12 +137,14 @@ lake pond lagoon reflection lago lac 湖: subject:lake
 river stream creek brook río rivière fluss река 川 河: subject:river
 waterfall cascade 滝 瀑布: subject:waterfall subject:mountain
 island isle islet archipelago 島 岛: subject:island subject:sea
-city town skyline cityscape skyscraper downtown metropolis urban street building tokyo ciudad ville stadt город 城 街: subject:city
+city town skyline cityscape skyscraper downtown metropolis urban: subject:city
+street building tokyo ciudad ville stadt город 城 街: subject:city
 cyberpunk: subject:city time:night
 desert dune sahara sand sandy désert wüste пустыня 砂漠 沙漠: subject:desert
 cliff fjord canyon: subject:cliff
 meadow field prairie grass grassland pasture garden lawn 草: subject:meadow
-flower floral bloom tulip poppy daisy lily sunflower wildflower lupin flor fleur blume цветок 花: subject:flowers subject:meadow
+flower floral bloom tulip poppy daisy lily: subject:flowers subject:meadow
+sunflower wildflower lupin flor fleur blume цветок 花: subject:flowers subject:meadow
 moon luna lune mond луна 月: subject:moon
 full-moon harvest-moon supermoon: subject:moon subject:bigmoon
 crescent: subject:moon subject:crescent
@@ -175,7 +177,8 @@ temple pagoda shrine: subject:pagoda
 bridge: subject:bridge
 windmill: subject:windmill
 portrait face headshot bust: subject:portrait
-person man woman girl boy child human people figure silhouette traveller traveler wanderer hiker 1girl 1boy knight wizard samurai witch princess lady 人 女 男: subject:person
+person man woman girl boy child human people figure silhouette traveller traveler: subject:person
+wanderer hiker 1girl 1boy knight wizard samurai witch princess lady 人 女 男: subject:person
 couple lover: subject:person subject:couple
 balloon hot-air-balloon airship zeppelin: subject:balloon
 lantern: subject:lanterns

@@ -149,7 +149,7 @@ def sample(tile: Array, x: Array, y: Array) -> Array:
     iu1, iv1 = (iu + 1) & (side - 1), (iv + 1) & (side - 1)
     flat = tile.ravel()
     iv, iv1 = iv * side, iv1 * side
-    top = np.take(flat, iv + iu)
+    top: Array = np.take(flat, iv + iu)
     top += (np.take(flat, iv + iu1) - top) * fu
     low = np.take(flat, iv1 + iu)
     low += (np.take(flat, iv1 + iu1) - low) * fu

@@ -66,7 +66,9 @@ def paint(
         return _report_all(source, steps, progress)
     wish = read_wish(prompt, negative)
     work_width, work_height = _working_size(width, height)
-    small = source if source is None or source.shape[1] == work_width else restyle.fitted(source, work_width, work_height)
+    small = (
+        source if source is None or source.shape[1] == work_width else restyle.fitted(source, work_width, work_height)
+    )
     work = _Work(wish, seed, work_width, work_height, _chosen_style(style, wish), steps, small, min(strength, 1.0))
     for step in range(1, steps + 1):
         work.advance(step)
@@ -293,9 +295,7 @@ def paint_frames(
     return film
 
 
-def _filmed(
-    wish: Wish, seed: int, width: int, height: int, frames: int, motion: str, style: str
-) -> Iterator[Array]:
+def _filmed(wish: Wish, seed: int, width: int, height: int, frames: int, motion: str, style: str) -> Iterator[Array]:
     rest = View(width, height)
     scene = landscape.settled(compose(wish, seed, rest.span))
     evening = _evening(scene)
@@ -348,7 +348,11 @@ def _later(scene: Scene, evening: Palette, t: float) -> Scene:
     """The scene some way towards the next time of day, the light on its arc."""
     rising = scene.time in ("dawn", "night")
     share = t * t * (3.0 - 2.0 * t)
-    roles = {f.name: mix(getattr(scene.palette, f.name), getattr(evening, f.name), share) for f in fields(Palette) if f.name != "level"}
+    roles = {
+        f.name: mix(getattr(scene.palette, f.name), getattr(evening, f.name), share)
+        for f in fields(Palette)
+        if f.name != "level"
+    }
     level = scene.palette.level + (evening.level - scene.palette.level) * share
     height = -0.30 * t if rising else 0.30 * t
     at = (scene.light_at[0] + (t - 0.5) * 0.25, min(scene.horizon + 0.12, max(0.08, scene.light_at[1] + height)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -18,7 +18,8 @@ Triple = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours by role, OKLab. `light` is the sun's or moon's; `near` the darkest land; `accent` stands out."""
+    """Colours by role, OKLab. `light` is the sun's or moon's; `near` the darkest land; `accent` and `second` stand out;
+    `petals`, `petals_two` and `petals_three` are what blooms."""
 
     zenith: Array
     middle: Array
@@ -35,6 +36,9 @@ class Palette:
     cloud_shade: Array
     accent: Array
     second: Array
+    petals: Array
+    petals_two: Array
+    petals_three: Array
     level: float
     """How much daylight there is, 0..1."""
 
@@ -85,6 +89,13 @@ _GROUNDS: dict[str, tuple[Triple, Triple]] = {
     "winter": ((0.93, 0.015, 240), (0.44, 0.04, 200)),
 }
 
+_BLOOMS: tuple[tuple[Triple, Triple, Triple], ...] = (
+    ((0.62, 0.21, 27), (0.72, 0.16, 8), (0.95, 0.05, 95)),
+    ((0.62, 0.14, 295), (0.76, 0.10, 305), (0.95, 0.03, 100)),
+    ((0.86, 0.16, 95), (0.96, 0.02, 95), (0.76, 0.16, 62)),
+    ((0.74, 0.15, 355), (0.86, 0.08, 350), (0.60, 0.17, 320)),
+    ((0.66, 0.13, 255), (0.95, 0.02, 240), (0.84, 0.14, 92)),
+)
 DESERT: Triple = (0.76, 0.11, 68)
 
 
@@ -96,7 +107,8 @@ def make_palette(wish: Wish, seed: int, time: str, season: str, *, desert: bool 
     lights = _LIGHTS[family]
     choice = int(rng.integers(0, 1 << 16)) + round((wish.shift[2] + 1.0) * 500)
     zenith, middle, horizon, light, near, level = lights[choice % len(lights)]
-    palette = _with_roles(zenith, middle, horizon, light, near, level, DESERT if desert else None, season)
+    blooms = _BLOOMS[choice // 7 % len(_BLOOMS)]
+    palette = _with_roles(zenith, middle, horizon, light, near, level, DESERT if desert else None, season, blooms)
     spin = float(rng.uniform(-9.0, 9.0)) + 34.0 * wish.shift[0]
     palette = _each(palette, lambda _, lab: shade(turn(lab, spin), 0.0, 1.0 + 0.22 * wish.shift[1]))
     palette = _tinted(palette, wish)
@@ -114,6 +126,7 @@ def _with_roles(
     level: float,
     desert: Triple | None,
     season: str,
+    blooms: tuple[Triple, Triple, Triple],
 ) -> Palette:
     top, mid, low, sun, dark = (lch(*triple) for triple in (zenith, middle, horizon, light, near))
     open_ground, leaves = _GROUNDS[season]
@@ -143,33 +156,51 @@ def _with_roles(
         cloud_shade=shade(mix(mid, top, 0.45), 0.02, 0.75),
         accent=lch(0.68, 0.17, accent_hue),
         second=lch(0.72, 0.15, accent_hue - 70.0),
+        petals=under_light(blooms[0], 0.1),
+        petals_two=under_light(blooms[1], 0.1),
+        petals_three=under_light(blooms[2], 0.1),
         level=level,
     )
 
 
 def _each(palette: Palette, change: Callable[[str, Array], Array]) -> Palette:
     roles = {f.name: getattr(palette, f.name) for f in fields(palette) if f.name != "level"}
-    return replace(palette, **{name: change(name, lab) for name, lab in roles.items()})
+    return Palette(**{name: change(name, lab) for name, lab in roles.items()}, level=palette.level)
 
 
 # How far each role follows the first and the second colour word.
 _FOLLOWS: dict[str, tuple[float, float]] = {
-    "zenith": (0.95, 0.10),
-    "middle": (1.0, 0.10),
-    "horizon": (0.80, 0.35),
-    "light": (0.35, 0.45),
-    "haze": (0.95, 0.20),
-    "far": (0.90, 0.25),
-    "near": (0.75, 0.45),
+    "zenith": (0.88, 0.10),
+    "middle": (1.0, 0.42),
+    "horizon": (0.80, 0.97),
+    "light": (0.35, 0.72),
+    "haze": (0.95, 0.62),
+    "far": (0.80, 0.25),
+    "near": (0.62, 0.45),
     "ground": (0.55, 0.95),
     "foliage": (0.50, 0.95),
     "snow": (0.45, 0.30),
     "water": (0.90, 0.30),
-    "cloud_lit": (0.50, 0.50),
+    "cloud_lit": (0.50, 0.72),
     "cloud_shade": (0.90, 0.20),
     "accent": (0.15, 1.0),
     "second": (0.25, 0.60),
+    "petals": (0.35, 1.0),
+    "petals_two": (0.80, 0.20),
+    "petals_three": (0.40, 0.70),
 }
+
+
+_NEIGHBOURS = {
+    "zenith": -24.0,
+    "horizon": 16.0,
+    "light": 22.0,
+    "near": -46.0,
+    "water": -20.0,
+    "snow": 14.0,
+    "far": -12.0,
+}
+"""Degrees from a single colour word's hue, by role."""
 
 
 def colour_words(wish: Wish) -> list[tuple[Array, float]]:
@@ -187,8 +218,10 @@ def _tinted(palette: Palette, wish: Wish) -> Palette:
         first, second = _FOLLOWS[role]
         for place, (colour, weight) in enumerate(words[:4]):
             follow = first if place == 0 else second if place % 2 else 0.5 * second
-            if len(words) == 1 and role in ("accent", "second"):
-                follow = 0.2
+            if len(words) == 1:
+                # One colour alone: its neighbours on the wheel keep the picture from being a tint.
+                colour = turn(colour, _NEIGHBOURS.get(role, 0.0))
+                follow = 0.2 if role in ("accent", "second") else follow
             lab = _towards(lab, colour, min(0.97, follow * (1.0 - math.exp(-1.7 * weight))), role)
         return lab
 

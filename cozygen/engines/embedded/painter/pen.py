@@ -214,7 +214,12 @@ class Pen:
             start = 2 * line - bottom
             rows = (np.arange(mirrored.shape[0]) + start - line).astype(np.float32)
             deep = np.maximum(rows, 0.0) / np.float32(max(1.0, self.unit))
-            wave = profile(self.scene.seed, "mirror", rows * np.float32(26.0 / max(self.unit, 1.0)) + np.float32(self.view.time * 2.0), octaves=2)
+            wave = profile(
+                self.scene.seed,
+                "mirror",
+                rows * np.float32(26.0 / max(self.unit, 1.0)) + np.float32(self.view.time * 2.0),
+                octaves=2,
+            )
             for row, shift in enumerate(np.round(wave * (0.5 + deep * self.unit * 0.10)).astype(int)):
                 mirrored[row] = np.roll(mirrored[row], int(shift))
             fade = np.clip(1.0 - deep * 0.75, 0.0, 1.0) * (rows >= 0) * np.float32(strength)

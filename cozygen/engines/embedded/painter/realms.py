@@ -54,11 +54,13 @@ def _space(scene: Scene) -> Iterator[Layer]:
         left = scene.light_at[0] > scene.span / 2
         x = scene.span * (0.33 if left else 0.67)
         size = (0.20 + 0.06 * min(2.0, planets)) * min(1.0, scene.span) if planets else 0.10 * min(1.0, scene.span)
-        ringed = planets > 0 and float(rng.uniform()) < 0.75
+        ringed = planets > 0 and float(rng.uniform()) < 0.85
         y = 0.52 + 0.10 * float(rng.uniform(-1, 1))
         yield lambda canvas, view: sky.paint_planet(canvas, view, scene, x, y, size, ringed=ringed, name="large")
         moon_x, moon_y = scene.span - x * 0.95, 0.30 + 0.2 * float(rng.uniform(-1, 1))
-        yield lambda canvas, view: sky.paint_planet(canvas, view, scene, moon_x, moon_y, size * 0.24, ringed=False, name="small")
+        yield lambda canvas, view: sky.paint_planet(
+            canvas, view, scene, moon_x, moon_y, size * 0.24, ringed=False, name="small"
+        )
     if scene.has("comet"):
         yield lambda canvas, view: sky.paint_comet(canvas, view, scene)
     if scene.has("whale"):
@@ -75,7 +77,7 @@ def _deep(scene: Scene) -> Iterator[Layer]:
     yield lambda canvas, view: _water_column(canvas, view, scene)
     for number, depth in enumerate((0.15, 0.32)):
         ridge = Ridge(f"reef {number}", "hill", depth, 0.86 + 0.06 * number, 0.16, 1.9, 1.0, 0.9)
-        yield lambda canvas, view, ridge=ridge: _reef(canvas, view, scene, ridge)
+        yield _reef_layer(scene, ridge)
     if scene.has("whale"):
         at = (scene.span * 0.5, 0.44)
         size = 0.20 * min(1.5, 0.75 + 0.3 * scene.has("whale")) * min(1.0, scene.span)
@@ -89,6 +91,10 @@ def _deep(scene: Scene) -> Iterator[Layer]:
     yield lambda canvas, view: _reef(canvas, view, scene, near)
     yield lambda canvas, view: _corals(canvas, view, scene, near)
     yield lambda canvas, view: _bubbles(canvas, view, scene)
+
+
+def _reef_layer(scene: Scene, ridge: Ridge) -> Layer:
+    return lambda canvas, view: _reef(canvas, view, scene, ridge)
 
 
 def _sea_tones(scene: Scene) -> tuple[Array, Array, Array]:
@@ -116,7 +122,9 @@ def _water_column(canvas: Canvas, view: View, scene: Scene) -> None:
     # Shafts of light, widening downwards.
     source = np.float32(scene.light_at[0])
     along = (xs - source) / (ys + 0.35)
-    shafts = profile(scene.seed, "shafts", (along * 3.2 + np.float32(view.time * 0.05)).ravel(), octaves=4).reshape(along.shape)
+    shafts = profile(scene.seed, "shafts", (along * 3.2 + np.float32(view.time * 0.05)).ravel(), octaves=4).reshape(
+        along.shape
+    )
     light = smoothstep(-0.1, 0.9, shafts) * np.exp(-ys / 0.42) * np.exp(-((along / 1.1) ** 2)) * 0.62
     glare = np.exp(-np.hypot((xs - source) * view.squeeze, (ys + 0.06) * 1.3) / 0.22) * 0.75
     bright = mix(top, scene.palette.light, 0.6)
@@ -141,7 +149,14 @@ def _reef(canvas: Canvas, view: View, scene: Scene, ridge: Ridge) -> None:
     below = band.ys()[:, None] - crest[None, :]
     cover = np.clip(below / np.float32(frame.dy) + 0.5, 0.0, 1.0)
     _, middle, low = _sea_tones(scene)
-    rough = fbm(scene.seed, ridge.name, (band.left * 12, band.top * 12), (band.dx * 12, band.dy * 12), (band.width, band.height), octaves=5)
+    rough = fbm(
+        scene.seed,
+        ridge.name,
+        (band.left * 12, band.top * 12),
+        (band.dx * 12, band.dy * 12),
+        (band.width, band.height),
+        octaves=5,
+    )
     near = mix(low, scene.palette.near, 0.3 + 0.5 * ridge.depth)
     far = mix(middle, near, 0.25 + 0.75 * ridge.depth)
     colour = far[:, None, None] + np.stack([rough * 0.035 - below * 0.25, rough * 0.0, rough * 0.0]).astype(np.float32)
@@ -154,7 +169,10 @@ def _jellyfish(canvas: Canvas, view: View, scene: Scene) -> None:
     rng = generator(scene.seed, "swarm")
     left = scene.light_at[0] > scene.span / 2
     main = (scene.span * (0.40 if left else 0.60), 0.62)
-    others = [(scene.span * float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.32, 0.80)), float(rng.uniform(0.08, 0.19))) for _ in range(round(3 + 3 * min(2.0, scene.has("jellyfish"))))]
+    others = [
+        (scene.span * float(rng.uniform(0.05, 0.95)), float(rng.uniform(0.32, 0.80)), float(rng.uniform(0.08, 0.19)))
+        for _ in range(round(3 + 3 * min(2.0, scene.has("jellyfish"))))
+    ]
     for number, (x, y, size) in enumerate(sorted(others, key=lambda item: item[2])):
         beings.jellyfish(canvas, view, scene, (x, y), size * min(1.0, scene.span), 0.15 + 2.4 * size, number + 1)
     beings.jellyfish(canvas, view, scene, main, 0.40 * min(1.0, scene.span), 0.85, 0)
@@ -182,8 +200,15 @@ def _weed(pen: Pen, hue: Array, rng: np.random.Generator, time: float) -> None:
     for blade in range(5):
         x, tall = 0.10 * (blade - 2), float(rng.uniform(0.8, 1.7))
         phase = float(rng.uniform(0, 6.28))
-        line: list[Point] = [(x + 0.09 * k * 0.6 * math.sin(time * 1.2 + phase + k * 1.3), tall * k / 4 - 0.1) for k in range(5)]
-        pen.shape(ribbon(line, (0.05, 0.085, 0.08, 0.06, 0.01)), shade(hue, 0.02 * (blade % 3)), foot=shade(hue, -0.10), rim=0.3)
+        line: list[Point] = [
+            (x + 0.09 * k * 0.6 * math.sin(time * 1.2 + phase + k * 1.3), tall * k / 4 - 0.1) for k in range(5)
+        ]
+        pen.shape(
+            ribbon(line, (0.05, 0.085, 0.08, 0.06, 0.01)),
+            shade(hue, 0.02 * (blade % 3)),
+            foot=shade(hue, -0.10),
+            rim=0.3,
+        )
 
 
 def _coral(pen: Pen, hue: Array, rng: np.random.Generator) -> None:
@@ -208,7 +233,11 @@ def _bubbles(canvas: Canvas, view: View, scene: Scene) -> None:
         size = 0.004 + 0.014 * float(rng.uniform()) ** 3
         pen = Pen(canvas, view, scene, 0.6, (x, y), size, air=0.0)
         pen.shape(oval(0.0, 0.0, 1.0, 1.0, 24), scene.palette.light, alpha=0.16)
-        pen.shape(ribbon([(math.cos(a), math.sin(a)) for a in np.linspace(0.0, 6.0, 14)], (0.16, 0.16)), scene.palette.light, alpha=0.38)
+        pen.shape(
+            ribbon([(math.cos(a), math.sin(a)) for a in np.linspace(0.0, 6.0, 14)], (0.16, 0.16)),
+            scene.palette.light,
+            alpha=0.38,
+        )
         pen.shape(oval(-0.4, 0.45, 0.22, 0.16, 12), scene.palette.light, alpha=0.8)
 
 
@@ -229,7 +258,13 @@ def _harmony(scene: Scene) -> list[tuple[float, Array]]:
     base = hue_of(palette.middle)
     lively = max(0.09, chroma_of(palette.middle)) * max(0.0, 1.0 + scene.wish.feel("chroma"))
     if scene.wish.colours:
-        return [(0.0, shade(palette.near, 0.02, 1.2)), (0.28, palette.zenith), (0.55, palette.middle), (0.78, mix(palette.accent, palette.horizon, 0.3)), (1.0, palette.light)]
+        return [
+            (0.0, shade(palette.near, 0.02, 1.2)),
+            (0.28, palette.zenith),
+            (0.55, palette.middle),
+            (0.78, mix(palette.accent, palette.horizon, 0.3)),
+            (1.0, palette.light),
+        ]
     return [
         (0.0, lch(0.22, 0.09 * min(1.0, lively * 9), base + 30)),
         (0.25, lch(0.44, 1.3 * lively, base + 12)),
@@ -248,7 +283,9 @@ def _flow(canvas: Canvas, view: View, scene: Scene) -> None:
     xs, ys = soft.xs()[None, :] * squeeze, soft.ys()[:, None]
     rng = generator(scene.seed, "flow")
     calm = scene.wish.feel("calm")
-    scale = float(rng.uniform(0.65, 1.0)) * (0.7 if calm > 0 else 1.0) * (0.6 if scene.wish.feel("minimal") > 0 else 1.0)
+    scale = (
+        float(rng.uniform(0.65, 1.0)) * (0.7 if calm > 0 else 1.0) * (0.6 if scene.wish.feel("minimal") > 0 else 1.0)
+    )
     time = np.float32(view.time * 0.03)
 
     def noise(name: str, u: Array, v: Array) -> Array:
@@ -278,7 +315,9 @@ def _flow(canvas: Canvas, view: View, scene: Scene) -> None:
 def _geometric_ground(canvas: Canvas, view: View, scene: Scene) -> None:
     frame = view.frame(0.0)
     palette = scene.palette
-    paper = mix(lch(0.95, 0.02, 85), palette.light, 0.3) if palette.level > 0.5 else mix(palette.near, palette.zenith, 0.35)
+    paper = (
+        mix(lch(0.95, 0.02, 85), palette.light, 0.3) if palette.level > 0.5 else mix(palette.near, palette.zenith, 0.35)
+    )
     grain = fbm(scene.seed, "paper", (0.0, 0.0), (frame.dx * 30, frame.dy * 30), (frame.width, frame.height), octaves=4)
     canvas.lab[...] = paper[:, None, None]
     canvas.lab[0] += grain * 0.008
@@ -298,7 +337,16 @@ def _geometric(canvas: Canvas, view: View, scene: Scene) -> None:
         size = big * (1.0 if number == 2 else float(rng.uniform(0.12, 0.62)))
         x = focus[0] + math.cos(angle) * far * 0.52 * scene.span * (number != 2)
         y = focus[1] + math.sin(angle) * far * 0.40 * (number != 2)
-        pen = Pen(canvas, view, scene, depth, (x, y), size, turn=float(rng.uniform(-0.9, 0.9)) + view.time * 0.06 * (-1) ** number, air=0.0)
+        pen = Pen(
+            canvas,
+            view,
+            scene,
+            depth,
+            (x, y),
+            size,
+            turn=float(rng.uniform(-0.9, 0.9)) + view.time * 0.06 * (-1) ** number,
+            air=0.0,
+        )
         colour = colours[int(rng.integers(len(colours)))]
         kind = 0 if number == 2 else int(rng.integers(0, 6))
         _figure(pen, kind, colour, colours[number % len(colours)], 0.90 if number % 3 else 0.72)
@@ -318,14 +366,19 @@ def _figure(pen: Pen, kind: int, colour: Array, other: Array, alpha: float) -> N
     elif kind == 3:
         for bar in range(5):
             y = 0.24 * (bar - 2)
-            pen.shape([(-1.1, y), (1.1, y), (1.1, y + 0.09), (-1.1, y + 0.09)], colour if bar % 2 else other, alpha=alpha)
+            pen.shape(
+                [(-1.1, y), (1.1, y), (1.1, y + 0.09), (-1.1, y + 0.09)], colour if bar % 2 else other, alpha=alpha
+            )
     elif kind == 4:
         half = [(math.cos(a), math.sin(a)) for a in np.linspace(0.0, math.pi, 48)]
         pen.shape(half, colour, foot=mix(colour, other, 0.4), alpha=alpha)
     else:
         pen.shape(ribbon([(-1.6, -0.25), (1.6, 0.25)], (0.02, 0.02)), ink)
         for dot in range(5):
-            pen.shape(oval(-1.0 + dot * 0.5, -0.156 + dot * 0.078, 0.05 + 0.022 * dot, 0.05 + 0.022 * dot, 24), ink if dot % 2 else colour)
+            pen.shape(
+                oval(-1.0 + dot * 0.5, -0.156 + dot * 0.078, 0.05 + 0.022 * dot, 0.05 + 0.022 * dot, 24),
+                ink if dot % 2 else colour,
+            )
 
 
 # A portrait
@@ -351,7 +404,9 @@ def _bust(canvas: Canvas, view: View, scene: Scene) -> None:
     """A head in profile with hair in the wind; the far hills show through the dress."""
     left = scene.light_at[0] > scene.span / 2
     sway = 0.012 * math.sin(view.time * 1.3)
-    pen = Pen(canvas, view, scene, 0.9, (scene.span * 0.5, 1.02), 0.86 * min(1.0, scene.span * 1.05), flip=left, air=0.0)
+    pen = Pen(
+        canvas, view, scene, 0.9, (scene.span * 0.5, 1.02), 0.86 * min(1.0, scene.span * 1.05), flip=left, air=0.0
+    )
     palette = scene.palette
     skin = mix(shade(palette.near, 0.14), mix(lch(0.70, 0.07, 55), palette.horizon, 0.4), 0.30 + 0.25 * palette.level)
     hair = mix(shade(palette.near, 0.02), palette.second if len(scene.wish.colours) > 1 else palette.near, 0.4)
@@ -368,28 +423,87 @@ def _bust(canvas: Canvas, view: View, scene: Scene) -> None:
             (0.16 + 0.95 * reach, start_y - 0.12 + lift * 1.6 + sway * 3),
             (0.12 + 1.25 * reach, start_y - 0.24 + lift * 2.4 + sway * 5),
         ]
-        pen.shape(ribbon(line, (0.09, 0.085, 0.06, 0.035, 0.004)), shade(hair, 0.035 * float(rng.uniform(-1, 1))), rim=0.25, alpha=0.96)
+        pen.shape(
+            ribbon(line, (0.09, 0.085, 0.06, 0.035, 0.004)),
+            shade(hair, 0.035 * float(rng.uniform(-1, 1))),
+            rim=0.25,
+            alpha=0.96,
+        )
     neck = [(-0.055, 0.52), (0.085, 0.55), (0.105, 0.36), (0.20, 0.26), (-0.16, 0.22), (-0.075, 0.34)]
     pen.shape(spline(neck), shade(skin, -0.05), foot=shade(skin, -0.10), rim=0.4)
-    dress = [(-0.20, 0.255), (-0.06, 0.285), (0.05, 0.27), (0.18, 0.30), (0.34, 0.23), (0.43, 0.05), (0.46, -0.1), (-0.42, -0.1), (-0.37, 0.08), (-0.30, 0.20)]
+    dress = [
+        (-0.20, 0.255),
+        (-0.06, 0.285),
+        (0.05, 0.27),
+        (0.18, 0.30),
+        (0.34, 0.23),
+        (0.43, 0.05),
+        (0.46, -0.1),
+        (-0.42, -0.1),
+        (-0.37, 0.08),
+        (-0.30, 0.20),
+    ]
     pen.shape(spline(dress), cloth, foot=mix(cloth, palette.near, 0.6), rim=0.5)
     # The profile, from the crown over the face to the nape.
     face = [
-        (0.02, 0.885), (-0.075, 0.868), (-0.142, 0.815), (-0.162, 0.755), (-0.160, 0.715), (-0.176, 0.680), (-0.200, 0.640),
-        (-0.196, 0.626), (-0.172, 0.618), (-0.177, 0.600), (-0.168, 0.588), (-0.174, 0.572), (-0.158, 0.556), (-0.158, 0.532),
-        (-0.128, 0.505), (-0.075, 0.515), (-0.02, 0.545), (0.09, 0.60), (0.14, 0.70), (0.12, 0.82),
-    ]  # fmt: skip
+        (0.02, 0.885),
+        (-0.075, 0.868),
+        (-0.142, 0.815),
+        (-0.162, 0.755),
+        (-0.160, 0.715),
+        (-0.176, 0.680),
+        (-0.200, 0.640),
+        (-0.196, 0.626),
+        (-0.172, 0.618),
+        (-0.177, 0.600),
+        (-0.168, 0.588),
+        (-0.174, 0.572),
+        (-0.158, 0.556),
+        (-0.158, 0.532),
+        (-0.128, 0.505),
+        (-0.075, 0.515),
+        (-0.02, 0.545),
+        (0.09, 0.60),
+        (0.14, 0.70),
+        (0.12, 0.82),
+    ]
     pen.shape(spline(face, parts=5), skin, foot=shade(skin, -0.04), rim=0.9)
     pen.shape(ribbon([(-0.150, 0.702), (-0.118, 0.694), (-0.096, 0.700)], (0.004, 0.010, 0.004)), shade(hair, -0.03))
-    pen.shape(ribbon([(-0.155, 0.738), (-0.120, 0.748), (-0.085, 0.738)], (0.005, 0.012, 0.004)), shade(hair, -0.01), alpha=0.9)
-    pen.shape(spline([(-0.176, 0.602), (-0.150, 0.600), (-0.138, 0.592), (-0.150, 0.580), (-0.172, 0.578)]), mix(skin, lch(0.55, 0.16, 20), 0.45))
-    cap = [(-0.150, 0.800), (-0.110, 0.862), (-0.02, 0.915), (0.09, 0.900), (0.165, 0.80), (0.175, 0.66), (0.12, 0.55), (0.06, 0.57), (0.03, 0.66), (-0.02, 0.745), (-0.085, 0.80)]
+    pen.shape(
+        ribbon([(-0.155, 0.738), (-0.120, 0.748), (-0.085, 0.738)], (0.005, 0.012, 0.004)),
+        shade(hair, -0.01),
+        alpha=0.9,
+    )
+    pen.shape(
+        spline([(-0.176, 0.602), (-0.150, 0.600), (-0.138, 0.592), (-0.150, 0.580), (-0.172, 0.578)]),
+        mix(skin, lch(0.55, 0.16, 20), 0.45),
+    )
+    cap = [
+        (-0.150, 0.800),
+        (-0.110, 0.862),
+        (-0.02, 0.915),
+        (0.09, 0.900),
+        (0.165, 0.80),
+        (0.175, 0.66),
+        (0.12, 0.55),
+        (0.06, 0.57),
+        (0.03, 0.66),
+        (-0.02, 0.745),
+        (-0.085, 0.80),
+    ]
     pen.shape(spline(cap), hair, rim=0.55)
     for strand in range(12):
         t = strand / 11
-        line = [(-0.13 + 0.10 * t, 0.82 + 0.05 * t), (0.02 + 0.06 * t, 0.86 - 0.02 * t), (0.13, 0.76 - 0.10 * t), (0.20 + 0.1 * t, 0.62 - 0.14 * t)]
-        pen.shape(ribbon(line, (0.002, 0.007, 0.006, 0.002)), mix(hair, palette.light, 0.22 + 0.2 * (strand % 3 == 0)), alpha=0.5)
+        line = [
+            (-0.13 + 0.10 * t, 0.82 + 0.05 * t),
+            (0.02 + 0.06 * t, 0.86 - 0.02 * t),
+            (0.13, 0.76 - 0.10 * t),
+            (0.20 + 0.1 * t, 0.62 - 0.14 * t),
+        ]
+        pen.shape(
+            ribbon(line, (0.002, 0.007, 0.006, 0.002)),
+            mix(hair, palette.light, 0.22 + 0.2 * (strand % 3 == 0)),
+            alpha=0.5,
+        )
     pen.shape(oval(0.028, 0.625, 0.012, 0.020, 20), mix(palette.accent, palette.light, 0.5))
     pen.glow(0.028, 0.625, 0.02, palette.light, 0.3)
-
-

@@ -23,7 +23,8 @@ def fitted(picture: Array, width: int, height: int) -> Array:
         return np.ascontiguousarray(picture[:, :, :3], dtype=np.float32)
     scale = max(width / columns, height / rows)
     crop_w, crop_h = width / scale, height / scale
-    box = ((columns - crop_w) / 2, (rows - crop_h) / 2, (columns + crop_w) / 2, (rows + crop_h) / 2)
+    left, top = max(0.0, (columns - crop_w) / 2), max(0.0, (rows - crop_h) / 2)
+    box = (left, top, min(float(columns), left + crop_w), min(float(rows), top + crop_h))
     planes = [
         np.asarray(
             Image.fromarray(np.ascontiguousarray(picture[:, :, channel], dtype=np.float32)).resize(
@@ -32,7 +33,8 @@ def fitted(picture: Array, width: int, height: int) -> Array:
         )
         for channel in range(3)
     ]
-    return np.clip(np.stack(planes, axis=2), 0.0, 1.0).astype(np.float32)
+    result: Array = np.clip(np.stack(planes, axis=2), np.float32(0.0), np.float32(1.0))
+    return result
 
 
 def layers(scene: Scene, picture: Array, strength: float) -> list[Layer]:
@@ -93,7 +95,7 @@ def _open_sky(picture: Array) -> Array:
     small = resize_planes(lab_of(picture), small_size, Image.Resampling.BOX)
     detail = np.abs(small[0] - blur(small[0], 2.0)) + 0.5 * np.abs(small[2] - blur(small[2], 2.0))
     busy = blur(detail, 1.5)
-    even = 1.0 - smoothstep(0.012, 0.045, busy)
+    even = 1.0 - smoothstep(0.022, 0.065, busy)
     bright = smoothstep(float(np.median(small[0])) - 0.16, float(np.median(small[0])) + 0.04, small[0])
     score = even * bright
     # Walking down each column, what was not sky above is not sky below.
@@ -131,12 +133,18 @@ def _air(canvas: Canvas, view: View, scene: Scene, strength: float) -> None:
     frame = view.frame(0.0)
     soft = frame.scaled(4)
     xs, ys = soft.xs()[None, :], soft.ys()[:, None]
-    distance = np.hypot((xs - np.float32(scene.light_at[0])) * np.float32(view.squeeze), ys - np.float32(scene.light_at[1]))
+    distance = np.hypot(
+        (xs - np.float32(scene.light_at[0])) * np.float32(view.squeeze), ys - np.float32(scene.light_at[1])
+    )
     amount = 0.42 if scene.light != "hidden" else 0.2
     glow = np.exp(-distance / 0.32) * np.float32(amount * strength)
     mist = fbm(scene.seed, "air", (0.0, 0.0), (soft.dx * 1.4, soft.dy * 3.0), (soft.width, soft.height), octaves=4)
     fog = min(1.3, scene.weather.get("fog", 0.0))
-    veil = np.clip(0.5 + 0.5 * mist, 0.0, 1.0) * np.exp(-((ys - 0.55) ** 2) / 0.09) * np.float32((0.10 + 0.55 * fog) * strength)
+    veil = (
+        np.clip(0.5 + 0.5 * mist, 0.0, 1.0)
+        * np.exp(-((ys - 0.55) ** 2) / 0.09)
+        * np.float32((0.10 + 0.55 * fog) * strength)
+    )
     size = (frame.width, frame.height)
     planes = resize_planes(np.stack([glow, veil]).astype(np.float32), size)
     canvas.over(scene.palette.haze, np.clip(planes[1], 0.0, 0.85))

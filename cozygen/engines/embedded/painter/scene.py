@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from cozygen.engines.embedded.painter.noise import generator
@@ -13,10 +13,25 @@ Realm = Literal["land", "space", "underwater", "abstract", "portrait"]
 Water = Literal["none", "lake", "sea", "river"]
 
 # Subjects that need ground or sea to stand on or float in.
-_EARTHLY = (
+_EARTHLY_NAMES = (
     "mountain hills forest tree sea lake river waterfall island city desert cliff meadow flowers cat dog deer boat "
     "house lighthouse castle pagoda bridge windmill balloon lanterns fireflies mushrooms landscape person"
-).split()
+)
+_EARTHLY = tuple(_EARTHLY_NAMES.split())
+_GROUND = (
+    "mountain",
+    "hills",
+    "forest",
+    "sea",
+    "lake",
+    "river",
+    "island",
+    "city",
+    "desert",
+    "cliff",
+    "meadow",
+    "waterfall",
+)
 _DEFAULT_SCENES: tuple[dict[str, float], ...] = (
     {"mountain": 1.0, "lake": 1.0, "forest": 0.6},
     {"mountain": 1.0, "forest": 0.8},
@@ -129,8 +144,7 @@ def _stages(subjects: dict[str, float]) -> tuple[dict[str, float], ...]:
 
 
 def _anything_to_stand_on(subjects: dict[str, float]) -> bool:
-    ground = "mountain hills forest sea lake river island city desert cliff meadow waterfall".split()
-    return any(name in subjects for name in ground)
+    return any(name in subjects for name in _GROUND)
 
 
 def _time(wish: Wish, draw: float, realm: Realm) -> str:
@@ -138,6 +152,8 @@ def _time(wish: Wish, draw: float, realm: Realm) -> str:
         return max(wish.times.items(), key=lambda item: item[1])[0]
     if realm == "space" or "galaxy" in wish.subjects or "dark" in wish.moods or "neon" in wish.moods:
         return "night"
+    if realm == "underwater":
+        return "day"
     if "moon" in wish.subjects and not wish.rejects("time:night"):
         return "night"
     choices = ["day", "dawn", "sunset", "day", "sunset", "dusk"]
@@ -195,8 +211,3 @@ def _horizon(wish: Wish, subjects: dict[str, float], water: Water, draw: float) 
 def at_night(scene: Scene) -> bool:
     """Whether lamps are lit and stars are out."""
     return scene.palette.level < 0.5
-
-
-def with_palette(scene: Scene, palette: Palette) -> Scene:
-    """The same composition in other colours."""
-    return replace(scene, palette=palette)

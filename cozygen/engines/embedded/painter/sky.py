@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from cozygen.engines.embedded.painter.canvas import Canvas, Frame, View, disc, gradient
-from cozygen.engines.embedded.painter.color import Array, lch, mix, shade
+from cozygen.engines.embedded.painter.color import Array, blend, lch, mix, shade
 from cozygen.engines.embedded.painter.noise import (
-
     fbm,
     generator,
     profile,
@@ -31,13 +30,13 @@ def paint_gradient(canvas: Canvas, view: View, scene: Scene) -> None:
     palette = scene.palette
     soft = frame.scaled(4)
     ys, xs = soft.ys()[:, None], soft.xs()[None, :]
-    wander = fbm(scene.seed, "sky", (soft.left * 1.3, soft.top * 2.2), (soft.dx * 1.3, soft.dy * 2.2), _size(soft), octaves=3)
+    wander = fbm(
+        scene.seed, "sky", (soft.left * 1.3, soft.top * 2.2), (soft.dx * 1.3, soft.dy * 2.2), _size(soft), octaves=3
+    )
     height = ys / np.float32(scene.horizon) + wander * 0.05
     distance = _distance(scene, view, xs, ys)
-    sky = gradient(
-        [(0.0, palette.zenith), (0.52, palette.middle), (1.0, palette.horizon), (1.6, palette.haze)], height
-    )
-    strength = {"sun": 1.0, "moon": 0.5, "hidden": 0.45}[scene.light]
+    sky = gradient([(0.0, palette.zenith), (0.52, palette.middle), (1.0, palette.horizon), (1.6, palette.haze)], height)
+    strength = {"sun": 1.0, "moon": 0.5, "hidden": 0.45 * scene.palette.level}[scene.light]
     near = np.exp(-distance / 0.10) * 0.45 + np.exp(-distance / 0.38) * 0.42
     near *= np.float32(strength * (0.75 if scene.time == "day" else 1.0))
     # Low light spreads along the horizon.
@@ -52,7 +51,9 @@ def _size(frame: Frame) -> tuple[int, int]:
 
 
 def _distance(scene: Scene, view: View, xs: Array, ys: Array) -> Array:
-    return np.hypot((xs - np.float32(scene.light_at[0])) * np.float32(view.squeeze), ys - np.float32(scene.light_at[1]))
+    across = (xs - np.float32(scene.light_at[0])) * np.float32(view.squeeze)
+    result: Array = np.hypot(across, ys - np.float32(scene.light_at[1]))
+    return result
 
 
 def paint_light(canvas: Canvas, view: View, scene: Scene) -> None:
@@ -129,8 +130,8 @@ def paint_stars(canvas: Canvas, view: View, scene: Scene, amount: float = 1.0) -
         light = splat(frame.width, frame.height, px[mine], py[mine], strength[mine], width)
         canvas.over(colour, np.minimum(light, 1.0))
     bright = magnitude > 0.72
-    halo = splat(frame.width, frame.height, px[bright], py[bright], strength[bright], width * 2.0)
-    canvas.shine(_STAR_TINTS[1], halo * np.float32(2.5))
+    halo = splat(frame.width, frame.height, px[bright], py[bright], strength[bright], width * 1.4)
+    canvas.shine(_STAR_TINTS[1], halo * np.float32(0.7))
 
 
 def splat(width: int, height: int, px: Array, py: Array, strength: Array, sigma: float) -> Array:
@@ -155,20 +156,60 @@ def paint_galaxy(canvas: Canvas, view: View, scene: Scene, amount: float = 1.0) 
     rng = generator(scene.seed, "galaxy")
     slope, offset = float(rng.choice((-1.0, 1.0))) * float(rng.uniform(0.45, 0.9)), float(rng.uniform(0.28, 0.42))
     centre_x = scene.span / 2
-    warp = fbm(scene.seed, "galaxy warp", (soft.left * 1.7, soft.top * 1.7), (soft.dx * 1.7, soft.dy * 1.7), _size(soft), octaves=4)
+    warp = fbm(
+        scene.seed,
+        "galaxy warp",
+        (soft.left * 1.7, soft.top * 1.7),
+        (soft.dx * 1.7, soft.dy * 1.7),
+        _size(soft),
+        octaves=4,
+    )
     across = (ys - offset - (xs - centre_x) * np.float32(slope * view.squeeze)) / math.hypot(1.0, slope)
     across = across + warp * 0.07
-    cloud = fbm(scene.seed, "galaxy", (soft.left * 4, soft.top * 4), (soft.dx * 4, soft.dy * 4), _size(soft), octaves=6, gain=0.6)
-    lanes = smoothstep(0.05, 0.65, fbm(scene.seed, "lanes", (soft.left * 3, soft.top * 5), (soft.dx * 3, soft.dy * 5), _size(soft), octaves=5))
+    cloud = fbm(
+        scene.seed,
+        "galaxy",
+        (soft.left * 4, soft.top * 4),
+        (soft.dx * 4, soft.dy * 4),
+        _size(soft),
+        octaves=6,
+        gain=0.6,
+    )
+    lanes = smoothstep(
+        0.05,
+        0.65,
+        fbm(scene.seed, "lanes", (soft.left * 3, soft.top * 5), (soft.dx * 3, soft.dy * 5), _size(soft), octaves=5),
+    )
     band = np.exp(-((across / 0.13) ** 2)) * (0.62 + 0.5 * cloud)
     core = np.exp(-((across / 0.05) ** 2))
     band = np.clip(band * (1.0 - 0.75 * lanes * core) * np.float32(amount), 0.0, 1.0)
     if scene.realm == "land":
         band = band * smoothstep(0.0, 0.35, scene.horizon - ys)
     palette = scene.palette
-    base = gradient([(0.0, shade(palette.middle, 0.05, 1.35)), (0.55, shade(palette.horizon, 0.16, 1.4)), (1.0, mix(palette.light, palette.accent, 0.18))], band)
+    base = gradient(
+        [
+            (0.0, shade(palette.middle, 0.05, 1.35)),
+            (0.55, shade(palette.horizon, 0.16, 1.4)),
+            (1.0, mix(palette.light, palette.accent, 0.18)),
+        ],
+        band,
+    )
     size = (frame.width, frame.height)
     canvas.over(resize_planes(base, size), resize(np.clip(band * 0.95, 0.0, 0.85), size))
+
+
+def _richest_place(tile: Array, scene: Scene) -> tuple[float, float]:
+    """Where in a texture a picture finds both bright clouds and dark gaps."""
+    rng = generator(scene.seed, "nebula place")
+    best, place = -9.0, (0.0, 0.0)
+    grid = np.linspace(0.0, 0.42, 12, dtype=np.float32)
+    for _ in range(12):
+        x, y = float(rng.uniform()), float(rng.uniform())
+        seen = sample(tile, grid[None, :] * np.float32(scene.span) + np.float32(x), grid[:, None] + np.float32(y))
+        rich = float(seen.std()) - 1.5 * abs(float(seen.mean()) - 0.12)
+        if rich > best:
+            best, place = rich, (x, y)
+    return place
 
 
 def paint_nebula(canvas: Canvas, view: View, scene: Scene) -> None:
@@ -185,13 +226,22 @@ def paint_nebula(canvas: Canvas, view: View, scene: Scene) -> None:
     warp_x, warp_y = noise("nebula x", 1.6), noise("nebula y", 1.6)
     xs, ys = soft.xs()[None, :] * np.float32(view.squeeze), soft.ys()[:, None]
     tile = texture(scene.seed, "nebula", cells=4, octaves=7, gain=0.55)
-    u, v = xs * 0.42 + warp_x * 0.16, ys * 0.42 + warp_y * 0.16
+    place_x, place_y = _richest_place(tile, scene)
+    u, v = xs * 0.42 + warp_x * 0.16 + place_x, ys * 0.42 + warp_y * 0.16 + place_y
     clouds, wisps = sample(tile, u, v), sample(tile, u * 1.7 + 0.37 + warp_y * 0.1, v * 1.7 + 0.61)
-    glow = smoothstep(-0.45, 0.75, clouds + 0.35 * noise("nebula wide", 0.8, 2))
+    glow = smoothstep(-0.70, 0.75, clouds + 0.30 * noise("nebula wide", 0.8, 2))
     filaments = np.clip(1.0 - np.abs(wisps) * 2.6, 0.0, 1.0) ** 2 * glow
     dust = smoothstep(0.1, 0.8, noise("nebula dust", 2.4, 6)) * 0.6
     hot = smoothstep(0.35, 1.0, clouds + 0.3 * wisps)
-    first = gradient([(0.0, palette.near), (0.35, palette.zenith), (0.7, shade(palette.middle, 0.1, 1.6)), (1.0, shade(palette.horizon, 0.2, 1.5))], glow * (1.0 - dust * 0.7))
+    first = gradient(
+        [
+            (0.0, palette.near),
+            (0.35, palette.zenith),
+            (0.7, shade(palette.middle, 0.1, 1.6)),
+            (1.0, shade(palette.horizon, 0.2, 1.5)),
+        ],
+        glow * (1.0 - dust * 0.7),
+    )
     canvas.lab[...] = resize_planes(first, (frame.width, frame.height))
     full = (frame.width, frame.height)
     side = smoothstep(-0.3, 0.7, noise("nebula hue", 1.1, 3))
@@ -215,11 +265,22 @@ def paint_aurora(canvas: Canvas, view: View, scene: Scene, amount: float = 1.0) 
         base = scene.horizon * float(rng.uniform(0.42, 0.78)) - 0.06 * curtain
         scale, push = float(rng.uniform(0.8, 1.5)), float(rng.uniform(0.0, 90.0))
         drift = view.time * 0.035 * (1 + curtain)
-        line = np.float32(base) + 0.13 * profile(scene.seed, f"aurora{curtain}", xs * np.float32(scale) + np.float32(push + drift), octaves=3)
-        fold = 0.5 + 0.5 * profile(scene.seed, f"aurora fold{curtain}", xs * 2.3 + np.float32(push - drift * 2), octaves=3)
+        line = np.float32(base) + 0.13 * profile(
+            scene.seed, f"aurora{curtain}", xs * np.float32(scale) + np.float32(push + drift), octaves=3
+        )
+        fold = 0.5 + 0.5 * profile(
+            scene.seed, f"aurora fold{curtain}", xs * 2.3 + np.float32(push - drift * 2), octaves=3
+        )
         tall = 0.16 + 0.30 * np.clip(fold, 0.0, 1.0)
         above = np.maximum(line[None, :] - ys, -0.06)
-        rays = fbm(scene.seed, f"rays{curtain}", (soft.left * 26 + push + drift * 9, soft.top * 0.7), (soft.dx * 26, soft.dy * 0.7), _size(soft), octaves=3)
+        rays = fbm(
+            scene.seed,
+            f"rays{curtain}",
+            (soft.left * 26 + push + drift * 9, soft.top * 0.7),
+            (soft.dx * 26, soft.dy * 0.7),
+            _size(soft),
+            octaves=3,
+        )
         intensity = np.where(above > 0, np.exp(-above / tall[None, :]), np.exp(above / 0.016))
         intensity *= (0.62 + 0.5 * rays) * np.clip(fold + 0.25, 0.0, 1.1)[None, :]
         intensity = np.clip(intensity * np.float32(0.85 * amount * (1.0 - 0.22 * curtain)), 0.0, 0.9)
@@ -245,7 +306,7 @@ def paint_clouds(canvas: Canvas, view: View, scene: Scene) -> None:
     xs = (soft.xs()[None, :] - np.float32(scene.span / 2)) * np.float32(view.squeeze)
     u = xs * depth * 0.34 + np.float32(view.time * 0.006)
     v = depth * 0.36 + np.float32(view.time * 0.002)
-    tile = texture(scene.seed, "clouds", cells=8, octaves=6, gain=0.54)
+    tile = texture(scene.seed, "clouds", cells=8, octaves=6, gain=0.47)
     density = sample(tile, u, v)
     rng = generator(scene.seed, "clouds")
     where = np.float32(rng.uniform(0, 9))
@@ -255,11 +316,11 @@ def paint_clouds(canvas: Canvas, view: View, scene: Scene) -> None:
     density = density + patches * 0.75 + np.float32((cover - 0.5) * 2.1)
     alpha = smoothstep(0.0, 0.75 - 0.25 * storm, density) * smoothstep(1.12, 0.98, height)
     alpha *= np.float32(0.92 if cover > 0.4 else 0.8)
-    light = np.clip(0.58 + lit * 1.5 - np.clip(density - 0.35, 0.0, 1.0) * 0.42, 0.0, 1.0)
+    light = np.clip(0.66 + lit * 1.25 - np.clip(density - 0.40, 0.0, 1.0) * 0.40, 0.0, 1.0)
     distance = _distance(scene, view, soft.xs()[None, :], soft.ys()[:, None])
     light = np.clip(light + np.exp(-distance / 0.22) * 0.35 * (1.0 - alpha * 0.6), 0.0, 1.0)
-    dark = shade(palette.cloud_shade, -0.10 * storm - 0.02, 1.0)
-    colour = gradient([(0.0, dark), (0.5, mix(dark, palette.cloud_lit, 0.55)), (1.0, palette.cloud_lit)], light)
+    dark = shade(palette.cloud_shade, -0.12 * storm, 1.15)
+    colour = gradient([(0.0, dark), (0.5, blend(dark, palette.cloud_lit, 0.55)), (1.0, palette.cloud_lit)], light)
     # Far clouds take the colour of the air.
     far = smoothstep(0.55, 1.05, height) * 0.7
     colour += (mix(palette.horizon, palette.haze, 0.4)[:, None, None] - colour) * far
@@ -271,7 +332,7 @@ def _coverage(scene: Scene) -> float:
         return 0.0
     weather = scene.weather
     asked = max(
-        0.62 * min(weather.get("clouds", 0.0), 1.4),
+        0.52 * min(weather.get("clouds", 0.0), 1.6),
         0.85 * min(weather.get("storm", 0.0), 1.1),
         0.75 * min(weather.get("rain", 0.0), 1.0),
         0.55 * min(weather.get("snow", 0.0), 1.0),
@@ -317,7 +378,9 @@ def paint_comet(canvas: Canvas, view: View, scene: Scene) -> None:
     canvas.shine(scene.palette.light, tail * 0.6)
 
 
-def paint_planet(canvas: Canvas, view: View, scene: Scene, x: float, y: float, radius: float, *, ringed: bool, name: str) -> None:
+def paint_planet(
+    canvas: Canvas, view: View, scene: Scene, x: float, y: float, radius: float, *, ringed: bool, name: str
+) -> None:
     """A globe with bands or seas, lit from the light's side, perhaps with rings."""
     frame = view.frame(0.12)
     found = disc(frame, x, y, radius)
@@ -336,7 +399,12 @@ def paint_planet(canvas: Canvas, view: View, scene: Scene, x: float, y: float, r
     swirl = sample(tile, turn, along * 0.35)
     bands = sample(tile, turn * 0.15 + 0.4, along * 0.9 + swirl * 0.03) * 0.8 + swirl * 0.4
     colour = gradient(
-        [(-1.0, shade(palette.accent, -0.22)), (-0.2, palette.accent), (0.3, mix(palette.accent, palette.second, 0.6)), (1.0, shade(palette.second, 0.14, 0.7))],
+        [
+            (-1.0, shade(palette.accent, -0.22)),
+            (-0.2, palette.accent),
+            (0.3, mix(palette.accent, palette.second, 0.6)),
+            (1.0, shade(palette.second, 0.14, 0.7)),
+        ],
         np.clip(bands, -1.0, 1.0),
     )
     lx, ly = (scene.light_at[0] - x), scene.light_at[1] - y
@@ -400,7 +468,7 @@ def paint_sky(canvas: Canvas, view: View, scene: Scene) -> None:
         paint_galaxy(canvas, view, scene, min(1.4, 0.6 + 0.4 * scene.has("galaxy")))
     covered = scene.weather.get("storm", 0.0) + scene.weather.get("rain", 0.0) + scene.weather.get("fog", 0.0) > 0.5
     if at_night(scene) and not covered and not scene.wish.rejects("subject:stars"):
-        amount = 1.0 if scene.time == "night" else 0.25
+        amount = min(1.0, max(0.0, (0.52 - scene.palette.level) / 0.2))
         paint_stars(canvas, view, scene, amount * (1.0 + min(1.5, scene.has("stars") + 0.7 * scene.has("galaxy"))))
     if scene.weather.get("aurora"):
         paint_aurora(canvas, view, scene, min(1.4, scene.weather["aurora"]))
@@ -412,5 +480,3 @@ def paint_sky(canvas: Canvas, view: View, scene: Scene) -> None:
         paint_planet(canvas, view, scene, x, scene.horizon * 0.36, size, ringed=spread[2] < 0.6, name="sky")
     if scene.has("comet"):
         paint_comet(canvas, view, scene)
-
-

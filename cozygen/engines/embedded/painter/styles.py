@@ -108,7 +108,9 @@ def ink(picture: Array, seed: int, wish: Wish) -> Array:
     fold = scaled - np.floor(scaled)
     washed = (np.floor(scaled) + smoothstep(0.25, 0.75, fold)) / steps
     line = np.clip((blur(light, 2.4 * size + 0.6) - light) * 5.0 - 0.04, 0.0, 1.0)
-    density = np.clip((1.0 - washed) ** 1.25 * 0.88 + line * 0.75 * (0.7 + 2.5 * dry), 0.0, 0.97) * _rim(picture, seed, 0.035)
+    density = np.clip((1.0 - washed) ** 1.25 * 0.88 + line * 0.75 * (0.7 + 2.5 * dry), 0.0, 0.97) * _rim(
+        picture, seed, 0.035
+    )
     paper = 0.945 + 0.014 * _noise(picture, seed, "washi", 120, 4)
     out = np.empty_like(lab)
     out[0] = paper * (1.0 - density) + 0.13 * density
@@ -198,7 +200,9 @@ def line_art(picture: Array, seed: int, wish: Wish) -> Array:
     first = np.abs(((x + y + wander) / (period * 1.414)) % 1.0 - 0.5) * 2.0
     second = np.abs(((x - y * 0.8 + wander) / (period * 1.3)) % 1.0 - 0.5) * 2.0
     dark = 1.0 - np.clip((light - 0.12) / 0.75, 0.0, 1.0)
-    hatch = smoothstep(0.0, 0.30, dark * 0.80 - 0.16 - first * 0.55) + smoothstep(0.0, 0.30, dark * 0.95 - 0.50 - second * 0.55)
+    hatch = smoothstep(0.0, 0.30, dark * 0.80 - 0.16 - first * 0.55) + smoothstep(
+        0.0, 0.30, dark * 0.95 - 0.50 - second * 0.55
+    )
     density = np.clip(line + hatch * 0.62, 0.0, 1.0) * (0.86 + 0.14 * _noise(picture, seed, "pencil", 300, 2))
     paper = 0.968 + 0.010 * _noise(picture, seed, "sheet", 150, 3)
     out = np.empty_like(lab)
@@ -325,4 +329,3 @@ FINISHES: dict[str, Finish] = {
     "vintage": vintage,
 }
 """Styles that are a change to the finished picture; ``painting`` and ``oil`` are brushwork."""
-

@@ -34,16 +34,35 @@ def _window(pen: Pen, scene: Scene, x: float, y: float, width: float, height: fl
 def boat(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, depth: float, *, flip: bool) -> None:
     """A sailing boat and its reflection."""
     sway = 0.035 * math.sin(view.time * 1.3 + at[0] * 7)
-    pen = Pen(canvas, view, scene, depth, (at[0], at[1] + 0.004 * math.sin(view.time * 1.1)), size, flip=flip, turn=sway)
+    pen = Pen(
+        canvas, view, scene, depth, (at[0], at[1] + 0.004 * math.sin(view.time * 1.1)), size, flip=flip, turn=sway
+    )
     palette = scene.palette
     hull = _lit(scene, lch(0.42, 0.10, 35) if not scene.wish.colours else shade(palette.accent, -0.15), 0.15)
     sail = mix(_lit(scene, lch(0.97, 0.02, 85), 0.12), palette.light, 0.35)
     pen.shape(ribbon([(0.0, 0.08), (0.0, 1.02)], (0.022, 0.012)), shade(palette.near, 0.05))
-    main = [*spline([(0.025, 0.97), (0.24, 0.62), (0.43, 0.22)], closed=False), *spline([(0.43, 0.22), (0.22, 0.175), (0.025, 0.17)], closed=False)]
+    main = [
+        *spline([(0.025, 0.97), (0.24, 0.62), (0.43, 0.22)], closed=False),
+        *spline([(0.43, 0.22), (0.22, 0.175), (0.025, 0.17)], closed=False),
+    ]
     pen.shape(main, sail, foot=mix(sail, palette.haze, 0.25), rounded=0.06, rim=0.3)
-    jib = [*spline([(-0.03, 0.90), (-0.22, 0.52), (-0.40, 0.19)], closed=False), *spline([(-0.40, 0.19), (-0.18, 0.20), (-0.03, 0.22)], closed=False)]
+    jib = [
+        *spline([(-0.03, 0.90), (-0.22, 0.52), (-0.40, 0.19)], closed=False),
+        *spline([(-0.40, 0.19), (-0.18, 0.20), (-0.03, 0.22)], closed=False),
+    ]
     pen.shape(jib, mix(sail, palette.zenith, 0.18), foot=mix(sail, palette.haze, 0.4), rounded=0.05)
-    body = spline([(-0.47, 0.145), (-0.2, 0.11), (0.1, 0.105), (0.42, 0.13), (0.36, 0.03), (0.22, -0.012), (-0.2, -0.012), (-0.38, 0.03)])
+    body = spline(
+        [
+            (-0.47, 0.145),
+            (-0.2, 0.11),
+            (0.1, 0.105),
+            (0.42, 0.13),
+            (0.36, 0.03),
+            (0.22, -0.012),
+            (-0.2, -0.012),
+            (-0.38, 0.03),
+        ]
+    )
     pen.shape(body, hull, foot=shade(hull, -0.1), rim=0.5)
     pen.shape(ribbon([(-0.44, 0.125), (0.0, 0.09), (0.40, 0.115)], (0.018, 0.018)), mix(sail, hull, 0.3))
     pen.reflect(0.62)
@@ -62,10 +81,19 @@ def house(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, dept
     for puff in range(9):
         t = (puff / 9 + view.time * 0.06) % 1.0
         x = 0.33 + 0.30 * t**1.4 + 0.03 * math.sin(7 * t + puff)
-        pen.shape(oval(x, 0.86 + 0.75 * t, 0.03 + 0.10 * t, 0.03 + 0.08 * t), smoke, alpha=0.30 * (1 - t), soft=0.02 + 0.03 * t)
+        pen.shape(
+            oval(x, 0.86 + 0.75 * t, 0.03 + 0.10 * t, 0.03 + 0.08 * t),
+            smoke,
+            alpha=0.30 * (1 - t),
+            soft=0.02 + 0.03 * t,
+        )
     pen.shape([(0.27, 0.55), (0.38, 0.55), (0.38, 0.86), (0.27, 0.86)], shade(wall, -0.10), rim=0.2)
     pen.shape([(0.05, -0.05), (0.55, -0.05), (0.55, 0.43), (0.05, 0.43)], shade(wall, -0.06), foot=shade(wall, -0.13))
-    pen.shape([(-0.37, -0.05), (0.06, -0.05), (0.06, 0.44), (-0.155, 0.69), (-0.37, 0.44)], shade(wall, 0.05), foot=shade(wall, -0.03))
+    pen.shape(
+        [(-0.37, -0.05), (0.06, -0.05), (0.06, 0.44), (-0.155, 0.69), (-0.37, 0.44)],
+        shade(wall, 0.05),
+        foot=shade(wall, -0.03),
+    )
     for beam in (0.1, 0.2, 0.3):
         pen.shape(ribbon([(-0.37, beam), (0.55, beam)], (0.012, 0.012)), shade(wall, -0.12), alpha=0.5)
     pen.shape([(-0.19, 0.725), (0.40, 0.725), (0.63, 0.40), (0.06, 0.40)], roof, foot=shade(roof, -0.07), rim=0.25)
@@ -74,7 +102,10 @@ def house(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, dept
     _window(pen, scene, -0.25, 0.14, 0.10, 0.14)
     _window(pen, scene, 0.19, 0.15, 0.11, 0.14)
     _window(pen, scene, 0.40, 0.15, 0.11, 0.14)
-    pen.shape([(-0.13, -0.04), (-0.01, -0.04), (-0.01, 0.25), (-0.13, 0.25)], shade(roof, -0.12) if not white else shade(wall, -0.2))
+    pen.shape(
+        [(-0.13, -0.04), (-0.01, -0.04), (-0.01, 0.25), (-0.13, 0.25)],
+        shade(roof, -0.12) if not white else shade(wall, -0.2),
+    )
 
 
 def lighthouse(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, depth: float) -> None:
@@ -89,15 +120,24 @@ def lighthouse(canvas: Canvas, view: View, scene: Scene, at: Point, size: float,
 
     if scene.palette.level < 0.72:
         _beams(pen, view, scene)
-    pen.shape([(-0.105, -0.05), (0.105, -0.05), (width(0.76), 0.76), (-width(0.76), 0.76)], white, rounded=0.13, foot=shade(white, -0.06))
+    pen.shape(
+        [(-0.105, -0.05), (0.105, -0.05), (width(0.76), 0.76), (-width(0.76), 0.76)],
+        white,
+        rounded=0.13,
+        foot=shade(white, -0.06),
+    )
     for low in (0.10, 0.36, 0.62):
         high = low + 0.13
-        pen.shape([(-width(low), low), (width(low), low), (width(high), high), (-width(high), high)], stripe, rounded=0.11)
+        pen.shape(
+            [(-width(low), low), (width(low), low), (width(high), high), (-width(high), high)], stripe, rounded=0.11
+        )
     pen.shape([(-0.105, 0.755), (0.105, 0.755), (0.095, 0.79), (-0.095, 0.79)], shade(palette.near, 0.08))
     lamp = LAMP if scene.palette.level < 0.72 else mix(palette.light, palette.zenith, 0.4)
     pen.shape([(-0.052, 0.79), (0.052, 0.79), (0.052, 0.885), (-0.052, 0.885)], lamp)
     pen.shape([(-0.005, 0.79), (0.005, 0.79), (0.005, 0.885), (-0.005, 0.885)], palette.near)
-    pen.shape(spline([(-0.07, 0.885), (-0.045, 0.935), (0.0, 0.975), (0.045, 0.935), (0.07, 0.885)]), stripe, rounded=0.1)
+    pen.shape(
+        spline([(-0.07, 0.885), (-0.045, 0.935), (0.0, 0.975), (0.045, 0.935), (0.07, 0.885)]), stripe, rounded=0.1
+    )
     pen.shape(ribbon([(0.0, 0.96), (0.0, 1.02)], (0.012, 0.006)), palette.near)
     for y in (0.27, 0.52):
         pen.shape([(-0.014, y), (0.014, y), (0.014, y + 0.045), (-0.014, y + 0.045)], shade(palette.near, 0.1))
@@ -111,7 +151,12 @@ def _beams(pen: Pen, view: View, scene: Scene) -> None:
         reach = 2.6 * (0.55 + 0.45 * abs(swing))
         tip = 0.84 + side * 0.22 * swing
         for spread, alpha in ((0.20, 0.07), (0.12, 0.09), (0.055, 0.12)):
-            pen.shape([(0.0, 0.845), (side * reach, tip + spread), (side * reach, tip - spread), (0.0, 0.835)], LAMP, alpha=alpha * (1.3 - scene.palette.level), soft=0.015)
+            pen.shape(
+                [(0.0, 0.845), (side * reach, tip + spread), (side * reach, tip - spread), (0.0, 0.835)],
+                LAMP,
+                alpha=alpha * (1.3 - scene.palette.level),
+                soft=0.015,
+            )
 
 
 def castle(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, depth: float) -> None:
@@ -122,20 +167,53 @@ def castle(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, dep
     stone = _lit(scene, lch(0.70, 0.025, 75), 0.25)
     roof = _lit(scene, lch(0.42, 0.10, 262) if not scene.wish.colours else shade(palette.accent, -0.1), 0.2)
     towers = [
-        (0.0, 0.15, 0.62, True), (-0.20, 0.10, 0.50, True), (0.21, 0.11, 0.45, True), (-0.37, 0.085, 0.36, True),
-        (0.39, 0.09, 0.32, True), (0.09, 0.075, 0.76, True), (-0.10, 0.06, 0.70, True), (-0.52, 0.10, 0.24, False), (0.55, 0.10, 0.22, False),
-    ]  # fmt: skip
+        (0.0, 0.15, 0.62, True),
+        (-0.20, 0.10, 0.50, True),
+        (0.21, 0.11, 0.45, True),
+        (-0.37, 0.085, 0.36, True),
+        (0.39, 0.09, 0.32, True),
+        (0.09, 0.075, 0.76, True),
+        (-0.10, 0.06, 0.70, True),
+        (-0.52, 0.10, 0.24, False),
+        (0.55, 0.10, 0.22, False),
+    ]
     order = sorted(range(len(towers)), key=lambda i: -towers[i][2])
     for i in order:
         x, width, tall, pointed = towers[i]
         tall *= float(rng.uniform(0.92, 1.08))
         tint = shade(stone, -0.05 + 0.09 * (1 - tall))
         half = width / 2
-        pen.shape([(x - half, -0.12), (x + half, -0.12), (x + half, tall), (x - half, tall)], tint, foot=shade(tint, -0.05), rounded=0.09, rim=0.15)
-        pen.shape([(x - half * 1.2, tall - 0.025), (x + half * 1.2, tall - 0.025), (x + half * 1.2, tall + 0.02), (x - half * 1.2, tall + 0.02)], shade(tint, 0.03), rounded=0.09)
+        pen.shape(
+            [(x - half, -0.12), (x + half, -0.12), (x + half, tall), (x - half, tall)],
+            tint,
+            foot=shade(tint, -0.05),
+            rounded=0.09,
+            rim=0.15,
+        )
+        pen.shape(
+            [
+                (x - half * 1.2, tall - 0.025),
+                (x + half * 1.2, tall - 0.025),
+                (x + half * 1.2, tall + 0.02),
+                (x - half * 1.2, tall + 0.02),
+            ],
+            shade(tint, 0.03),
+            rounded=0.09,
+        )
         if pointed:
             peak = tall + width * 1.9
-            pen.shape([(x - half * 1.3, tall + 0.015), (x - half * 0.45, tall + width * 0.75), (x, peak), (x + half * 0.45, tall + width * 0.75), (x + half * 1.3, tall + 0.015)], roof, rounded=0.10, rim=0.25)
+            pen.shape(
+                [
+                    (x - half * 1.3, tall + 0.015),
+                    (x - half * 0.45, tall + width * 0.75),
+                    (x, peak),
+                    (x + half * 0.45, tall + width * 0.75),
+                    (x + half * 1.3, tall + 0.015),
+                ],
+                roof,
+                rounded=0.10,
+                rim=0.25,
+            )
             flag = palette.accent
             pen.shape(ribbon([(x, peak - 0.01), (x, peak + 0.06)], (0.008, 0.006)), palette.near)
             wave = 0.012 * math.sin(view.time * 4 + x * 20)
@@ -143,15 +221,24 @@ def castle(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, dep
         else:
             for tooth in range(4):
                 tx = x - half * 1.1 + tooth * half * 0.68
-                pen.shape([(tx, tall), (tx + half * 0.34, tall), (tx + half * 0.34, tall + 0.035), (tx, tall + 0.035)], tint)
+                pen.shape(
+                    [(tx, tall), (tx + half * 0.34, tall), (tx + half * 0.34, tall + 0.035), (tx, tall + 0.035)], tint
+                )
         for y in np.arange(0.10, tall - 0.05, 0.13):
             if rng.uniform() < 0.6:
                 _window(pen, scene, x + float(rng.uniform(-0.2, 0.2)) * half, float(y), 0.014, 0.034)
-    pen.shape([(-0.60, -0.14), (0.62, -0.14), (0.60, 0.12), (-0.58, 0.12)], shade(stone, -0.03), foot=shade(stone, -0.12))
+    pen.shape(
+        [(-0.60, -0.14), (0.62, -0.14), (0.60, 0.12), (-0.58, 0.12)], shade(stone, -0.03), foot=shade(stone, -0.12)
+    )
     for tooth in range(22):
         tx = -0.58 + tooth * 0.0545
         pen.shape([(tx, 0.115), (tx + 0.027, 0.115), (tx + 0.027, 0.145), (tx, 0.145)], shade(stone, -0.02))
-    gate = [(-0.055, -0.12), (0.055, -0.12), (0.055, 0.02), *spline([(0.055, 0.02), (0.0, 0.075), (-0.055, 0.02)], closed=False)]
+    gate = [
+        (-0.055, -0.12),
+        (0.055, -0.12),
+        (0.055, 0.02),
+        *spline([(0.055, 0.02), (0.0, 0.075), (-0.055, 0.02)], closed=False),
+    ]
     pen.shape(gate, mix(palette.near, LAMP, 0.35 if at_night(scene) else 0.0))
 
 
@@ -166,12 +253,23 @@ def pagoda(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, dep
         roof = mix(palette.snow, palette.near, 0.15)
     for storey in range(5):
         y, half = 0.16 * storey, 0.20 - 0.028 * storey
-        pen.shape([(-half, y - 0.04), (half, y - 0.04), (half, y + 0.09), (-half, y + 0.09)], wall, foot=shade(wall, -0.06), rounded=0.06)
+        pen.shape(
+            [(-half, y - 0.04), (half, y - 0.04), (half, y + 0.09), (-half, y + 0.09)],
+            wall,
+            foot=shade(wall, -0.06),
+            rounded=0.06,
+        )
         for x in (-0.5, 0.0, 0.5):
             _window(pen, scene, x * half, y, half * 0.22, 0.06)
         wide = half * 1.75
-        eave = [(-wide, y + 0.105), *spline([(-wide, y + 0.105), (-half * 1.1, y + 0.105), (-half * 0.7, y + 0.165)], closed=False)]
-        eave += [(half * 0.7, y + 0.165), *spline([(half * 0.7, y + 0.165), (half * 1.1, y + 0.105), (wide, y + 0.105)], closed=False)]
+        eave = [
+            (-wide, y + 0.105),
+            *spline([(-wide, y + 0.105), (-half * 1.1, y + 0.105), (-half * 0.7, y + 0.165)], closed=False),
+        ]
+        eave += [
+            (half * 0.7, y + 0.165),
+            *spline([(half * 0.7, y + 0.165), (half * 1.1, y + 0.105), (wide, y + 0.105)], closed=False),
+        ]
         eave += [(wide * 1.01, y + 0.115), (wide * 0.9, y + 0.08), (-wide * 0.9, y + 0.08), (-wide * 1.01, y + 0.115)]
         pen.shape(eave, roof, foot=shade(roof, -0.06), rim=0.35)
     pen.shape(ribbon([(0.0, 0.80), (0.0, 1.02)], (0.02, 0.006)), shade(roof, -0.05))
@@ -183,7 +281,13 @@ def windmill(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, d
     palette = scene.palette
     wall = _lit(scene, lch(0.85, 0.03, 80), 0.15)
     cap = _lit(scene, lch(0.40, 0.08, 35), 0.15)
-    pen.shape([(-0.16, -0.04), (0.16, -0.04), (0.095, 0.58), (-0.095, 0.58)], wall, foot=shade(wall, -0.08), rounded=0.11, rim=0.2)
+    pen.shape(
+        [(-0.16, -0.04), (0.16, -0.04), (0.095, 0.58), (-0.095, 0.58)],
+        wall,
+        foot=shade(wall, -0.08),
+        rounded=0.11,
+        rim=0.2,
+    )
     pen.shape(spline([(-0.11, 0.57), (-0.07, 0.68), (0.0, 0.72), (0.07, 0.68), (0.11, 0.57)]), cap, rounded=0.08)
     _window(pen, scene, 0.0, 0.36, 0.05, 0.07)
     _window(pen, scene, 0.0, 0.12, 0.06, 0.08)
@@ -195,7 +299,11 @@ def windmill(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, d
         side = (-dy * 0.085, dx * 0.085)
         inner = (hub[0] + dx * 0.08, hub[1] + dy * 0.08)
         cloth = mix(wall, palette.light, 0.3)
-        pen.shape([inner, tip, (tip[0] + side[0], tip[1] + side[1]), (inner[0] + side[0], inner[1] + side[1])], cloth, alpha=0.85)
+        pen.shape(
+            [inner, tip, (tip[0] + side[0], tip[1] + side[1]), (inner[0] + side[0], inner[1] + side[1])],
+            cloth,
+            alpha=0.85,
+        )
         pen.shape(ribbon([hub, tip], (0.018, 0.012)), shade(cap, -0.1))
 
 
@@ -236,7 +344,9 @@ def balloon(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, de
         pen.shape([*edge, *reversed(back)], colour, foot=shade(colour, -0.14))
     pen.shape([(-0.085, 0.268), (0.085, 0.268), (0.07, 0.24), (-0.07, 0.24)], shade(colours[0], -0.15))
     basket = _lit(scene, lch(0.45, 0.08, 60), 0.1)
-    pen.shape([(-0.055, 0.10), (0.055, 0.10), (0.045, 0.0), (-0.045, 0.0)], basket, foot=shade(basket, -0.08), rounded=0.08)
+    pen.shape(
+        [(-0.055, 0.10), (0.055, 0.10), (0.045, 0.0), (-0.045, 0.0)], basket, foot=shade(basket, -0.08), rounded=0.08
+    )
     if scene.palette.level < 0.72:
         pen.glow(0.0, 0.30, 0.07, LAMP, 1.0, core=0.6)
         pen.glow(0.0, 0.60, 0.30, colours[0], 0.22)
@@ -280,11 +390,21 @@ def tree(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, depth
             radius = float(rng.uniform(0.014, 0.034))
             side = (bx - centre_x) * pen.light_x - (by - centre_y) * pen.light_y + float(rng.normal(0.0, 0.07))
             tone = 0 if side < -0.03 else 1 if side < 0.11 else 2
-            lumps = [(bx + radius * (1 + 0.25 * float(rng.uniform(-1, 1))) * math.cos(a), by + radius * 0.85 * (1 + 0.25 * float(rng.uniform(-1, 1))) * math.sin(a)) for a in np.linspace(0, 2 * math.pi, 9)[:-1]]
+            lumps = [
+                (
+                    bx + radius * (1 + 0.25 * float(rng.uniform(-1, 1))) * math.cos(a),
+                    by + radius * 0.85 * (1 + 0.25 * float(rng.uniform(-1, 1))) * math.sin(a),
+                )
+                for a in np.linspace(0, 2 * math.pi, 9)[:-1]
+            ]
             blobs[tone].append(lumps)
     for tone, colour in enumerate(tones):
         pen.shapes(blobs[tone], colour, alpha=0.94)
-        small = [[(x * 0.45 + px * 0.55 + 0.012, y * 0.45 + py * 0.55 + 0.012) for x, y in blob] for blob in blobs[tone][::3] for px, py in (blob[0],)]
+        small = [
+            [(x * 0.45 + px * 0.55 + 0.012, y * 0.45 + py * 0.55 + 0.012) for x, y in blob]
+            for blob in blobs[tone][::3]
+            for px, py in (blob[0],)
+        ]
         pen.shapes(small, shade(colour, 0.05), alpha=0.7)
 
 
@@ -310,7 +430,9 @@ def _branches(
         for fork in range(forks):
             spread = (fork / (forks - 1) - 0.5) * float(rng.uniform(1.15, 1.65))
             lift = 0.10 * (math.pi / 2 - angle)
-            waiting.append((end, angle + spread + lift, length * float(rng.uniform(0.62, 0.82)), width * 0.62, level + 1))
+            waiting.append(
+                (end, angle + spread + lift, length * float(rng.uniform(0.62, 0.82)), width * 0.62, level + 1)
+            )
     return limbs, tips
 
 
@@ -320,7 +442,10 @@ def crystals(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, d
     rng = generator(scene.seed, "crystals")
     palette = scene.palette
     shards = sorted(
-        ((float(rng.normal(0.0, 0.26)), float(rng.uniform(0.35, 1.0)), float(rng.uniform(0.055, 0.11))) for _ in range(11)),
+        (
+            (float(rng.normal(0.0, 0.26)), float(rng.uniform(0.35, 1.0)), float(rng.uniform(0.055, 0.11)))
+            for _ in range(11)
+        ),
         key=lambda shard: -shard[1] * (1.2 - abs(shard[0])),
     )
     pulse = 0.85 + 0.15 * math.sin(view.time * 1.6)
@@ -347,12 +472,36 @@ def mushrooms(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, 
     """A family of mushrooms, glowing at night."""
     rng = generator(scene.seed, "mushrooms")
     for x, scale in ((0.0, 1.0), (-0.42, 0.62), (0.38, 0.72), (0.68, 0.42)):
-        pen = Pen(canvas, view, scene, depth, (at[0] + x * size, at[1]), size * scale * float(rng.uniform(0.9, 1.1)), air=0.05)
+        pen = Pen(
+            canvas, view, scene, depth, (at[0] + x * size, at[1]), size * scale * float(rng.uniform(0.9, 1.1)), air=0.05
+        )
         stem = _lit(scene, lch(0.90, 0.03, 85), 0.1)
         cap = _lit(scene, lch(0.55, 0.19, 28) if not scene.wish.colours else scene.palette.accent, 0.08)
-        pen.shape(spline([(-0.07, -0.05), (-0.055, 0.3), (-0.05, 0.55), (0.05, 0.55), (0.055, 0.3), (0.085, -0.05)]), stem, foot=shade(stem, -0.12), rounded=0.10)
+        pen.shape(
+            spline([(-0.07, -0.05), (-0.055, 0.3), (-0.05, 0.55), (0.05, 0.55), (0.055, 0.3), (0.085, -0.05)]),
+            stem,
+            foot=shade(stem, -0.12),
+            rounded=0.10,
+        )
         pen.shape(oval(0.0, 0.55, 0.30, 0.065), shade(stem, -0.06))
-        pen.shape(spline([(-0.36, 0.53), (-0.30, 0.72), (-0.12, 0.90), (0.12, 0.90), (0.30, 0.72), (0.36, 0.53), (0.18, 0.555), (-0.18, 0.555)]), cap, foot=shade(cap, -0.10), rounded=0.10, rim=0.5)
+        pen.shape(
+            spline(
+                [
+                    (-0.36, 0.53),
+                    (-0.30, 0.72),
+                    (-0.12, 0.90),
+                    (0.12, 0.90),
+                    (0.30, 0.72),
+                    (0.36, 0.53),
+                    (0.18, 0.555),
+                    (-0.18, 0.555),
+                ]
+            ),
+            cap,
+            foot=shade(cap, -0.10),
+            rounded=0.10,
+            rim=0.5,
+        )
         for dx, dy, r in ((-0.17, 0.70, 0.04), (0.05, 0.80, 0.045), (0.19, 0.65, 0.035), (-0.03, 0.63, 0.03)):
             pen.shape(oval(dx, dy, r, r * 0.75), stem, alpha=0.9)
         if at_night(scene):
@@ -368,7 +517,11 @@ def lanterns(canvas: Canvas, view: View, scene: Scene) -> None:
         y = (float(rng.uniform(0.02, 0.95)) - view.time * 0.012 * (0.4 + depth)) % 1.0 * (scene.horizon + 0.12)
         pen = Pen(canvas, view, scene, depth * 0.6, (x, y), 0.012 + 0.055 * depth, air=0.1 * (1 - depth))
         warm = lch(0.82, 0.15, 68)
-        pen.shape(spline([(-0.30, 0.1), (-0.40, 0.8), (-0.25, 1.0), (0.25, 1.0), (0.40, 0.8), (0.30, 0.1)]), warm, foot=lch(0.92, 0.12, 88))
+        pen.shape(
+            spline([(-0.30, 0.1), (-0.40, 0.8), (-0.25, 1.0), (0.25, 1.0), (0.40, 0.8), (0.30, 0.1)]),
+            warm,
+            foot=lch(0.92, 0.12, 88),
+        )
         pen.glow(0.0, 0.5, 0.9, warm, 0.55, core=0.12)
 
 
@@ -392,7 +545,12 @@ def skyline(canvas: Canvas, view: View, scene: Scene, depth: float, base: float,
         half = spacing * view.squeeze**0.5 * (0.38 + 0.35 * r[2]) / height
         body = shade(dark, 0.07 * (r[3] - 0.5))
         lit_edge = mix(body, palette.horizon, 0.30)
-        pen.shape([(-half, -0.2), (half, -0.2), (half, 1.0), (-half, 1.0)], mix(body, lit_edge, 0.35), foot=mix(body, palette.haze, 0.28), rounded=0.035)
+        pen.shape(
+            [(-half, -0.2), (half, -0.2), (half, 1.0), (-half, 1.0)],
+            mix(body, lit_edge, 0.35),
+            foot=mix(body, palette.haze, 0.28),
+            rounded=0.035,
+        )
         if r[4] > 0.72:
             pen.shape([(-half * 0.55, 0.99), (half * 0.55, 0.99), (half * 0.4, 1.07), (-half * 0.4, 1.07)], body)
             pen.shape(ribbon([(0.0, 1.05), (0.0, 1.25)], (half * 0.10, half * 0.04)), body)
@@ -430,5 +588,4 @@ def _windows(pen: Pen, scene: Scene, random: Array, index: int, half: float, hei
     pen.shapes(dim, mix(warm, scene.palette.near, 0.45), alpha=0.85)
     pen.shapes(bright, warm)
     if bright:
-        pen.glow(0.0, 0.5, 0.30, warm, 0.006 + (0.016 if neon else 0.0))
-
+        pen.glow(0.0, 0.5, 0.30, warm, 0.005 + (0.006 if neon else 0.0))

@@ -63,9 +63,7 @@ def _ripples(view: View, scene: Scene, band: Frame, away: Array) -> tuple[Array,
     return ripple, slope * visible
 
 
-def _mirror(
-    canvas: Canvas, scene: Scene, band: Frame, shore: int, away: Array, ripple: Array, slope: Array
-) -> Array:
+def _mirror(canvas: Canvas, scene: Scene, band: Frame, shore: int, away: Array, ripple: Array, slope: Array) -> Array:
     wild = 0.35 + _wildness(scene)
     rows = np.arange(band.height, dtype=np.float32)[:, None]
     height = canvas.lab.shape[1]
@@ -84,9 +82,7 @@ def _mirror(
     return surface
 
 
-def _glitter(
-    canvas: Canvas, view: View, scene: Scene, band: Frame, shore: int, away: Array, slope: Array
-) -> None:
+def _glitter(canvas: Canvas, view: View, scene: Scene, band: Frame, shore: int, away: Array, slope: Array) -> None:
     """The light's broken path towards the viewer."""
     if scene.light == "hidden":
         return
@@ -130,7 +126,9 @@ def paint_river(canvas: Canvas, view: View, scene: Scene) -> None:
     far = np.float32(0.085) / (away[:, None] + 0.03)
     ripple = sample(tile, xs * far * 0.5, far * 1.7 + np.float32(view.time * 0.03))
     top = frame.row(scene.horizon) - 1
-    rows = np.clip(top - (np.arange(band.height)[:, None] + ripple * t[:, None] * 60 * band.height / 600), 0, max(top, 0))
+    rows = np.clip(
+        top - (np.arange(band.height)[:, None] + ripple * t[:, None] * 60 * band.height / 600), 0, max(top, 0)
+    )
     columns = np.broadcast_to(np.arange(band.width, dtype=np.float32)[None, :] + ripple * 3.0, rows.shape)
     surface = remap(canvas.lab, columns, rows.astype(np.float32))
     palette = scene.palette

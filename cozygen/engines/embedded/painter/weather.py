@@ -28,7 +28,7 @@ def paint_rain(canvas: Canvas, view: View, scene: Scene, amount: float) -> None:
         count = int(260 * amount * max(0.4, view.span / 1.5) / depth)
         x0, y0 = rng.uniform(-0.2, 1.2, count), rng.uniform(0.0, 1.0, count)
         length = (0.035 + 0.06 * depth) * rng.uniform(0.6, 1.2, count) * height
-        fall = (y0 + view.time * (1.1 + depth) ) % 1.25 - 0.15
+        fall = (y0 + view.time * (1.1 + depth)) % 1.25 - 0.15
         tone = int(60 + 90 * depth)
         thick = max(1, round(scale * height * 0.0011 * (0.6 + depth)))
         for x, y, run in zip(x0 * width - fall * slant * height, fall * height, length, strict=True):
@@ -67,7 +67,9 @@ def paint_fog(canvas: Canvas, view: View, scene: Scene, amount: float) -> None:
     height = np.abs(soft.ys()[:, None] - np.float32(scene.horizon + 0.04))
     alpha = np.exp(-((height / 0.20) ** 2)) * (0.55 + 0.40 * noise) + 0.05
     alpha = np.clip(alpha * np.float32(0.75 * amount), 0.0, 0.9)
-    canvas.over(mix(scene.palette.haze, scene.palette.light, 0.15), resize(alpha.astype(np.float32), (view.width, view.height)))
+    canvas.over(
+        mix(scene.palette.haze, scene.palette.light, 0.15), resize(alpha.astype(np.float32), (view.width, view.height))
+    )
 
 
 def paint_lightning(canvas: Canvas, view: View, scene: Scene) -> None:

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cozygen.engines.embedded.painter.lexicon import COLOURS, EFFECTS, IDEOGRAPHS, LONGEST, MOODS
+from cozygen.engines.embedded.painter.lexicon import EFFECTS, IDEOGRAPHS, LONGEST, MOODS
 
 MAX_PROMPT = 20_000
 """Characters that are read; the rest of a longer prompt only takes part in the hash of unknown words."""
@@ -18,11 +18,12 @@ _SHIFTS = 8
 _EMPHASIS = 1.1  # what a pair of round brackets is worth, as everywhere in prompts
 _EXTRA = re.compile(r"<[^<>]{0,200}>")  # <lora:name:1>: names of models, not of things
 _TOKEN = re.compile(r"\\[()\[\]]|[()\[\],;|\n.!?]|:\s*[+-]?\d*\.?\d+\s*(?=\))|[^\s()\[\],;|\\:.!?]+|[\\:]")
-_STOP_WORDS = frozenset(
+_COMMON = (
     "a an the of in on at to and or with for by from over under into near is are it its this that as very some "
     "masterpiece best quality high detailed highly ultra hd 4k 8k absurdres art painting picture image style "
-    "beautiful scene view background foreground wallpaper".split()
+    "beautiful scene view background foreground wallpaper"
 )
+_STOP_WORDS = frozenset(_COMMON.split())
 _NEGATIONS = frozenset({"no", "without", "not"})
 
 
@@ -186,7 +187,7 @@ def _split(token: str) -> list[str]:
 
 
 def _effects(word: str) -> tuple[str, ...]:
-    return tuple(effect for effect in EFFECTS.get(word, ()) if not effect.startswith("colour:") or effect[7:] in COLOURS)
+    return EFFECTS.get(word, ())
 
 
 def _shift(unknown: Mapping[str, float]) -> tuple[float, ...]:
@@ -196,4 +197,4 @@ def _shift(unknown: Mapping[str, float]) -> tuple[float, ...]:
         for i in range(_SHIFTS):
             total[i] += (int.from_bytes(digest[2 * i : 2 * i + 2], "little") / 32767.5 - 1.0) * min(weight, 2.0)
     # Many words average out; each should still be felt.
-    return tuple(value / (1.0 + abs(value)) * 1.3 if abs(value) < 3 else (1.0 if value > 0 else -1.0) for value in total)
+    return tuple(max(-1.0, min(1.3 * value / (1.0 + abs(value)), 1.0)) for value in total)
