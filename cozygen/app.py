@@ -243,7 +243,8 @@ async def _seed_example(services: Services) -> None:
         return
     try:
         picture = await _paint_example()
-        await asyncio.to_thread(lambda: (atomic_write(target, picture), atomic_write(marker, b"")))
+        await asyncio.to_thread(atomic_write, target, picture)
+        await asyncio.to_thread(atomic_write, marker, b"")
     except (OSError, RuntimeError) as error:
         log.warning("no example picture: %s", error)
 

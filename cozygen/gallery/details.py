@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +13,8 @@ from typing import Any, NamedTuple
 from cozygen.gallery import metadata
 from cozygen.gallery.index import READ, UNREADABLE
 from cozygen.gallery.metadata import FileMetadata
+
+log = logging.getLogger(__name__)
 
 Wire = dict[str, Any]
 """The ``meta`` of an item in a listing."""
@@ -38,6 +41,10 @@ class Details(NamedTuple):
         return None if self.meta is None else json.loads(str(self.meta[-1]))
 
 
+Read = Callable[[Path], Details | None]
+"""Reads a file's metadata; None when the file cannot be read at all."""
+
+
 def read_details(path: Path) -> Details | None:
     """Read a file's metadata; None when the file cannot be read at all. Blocking."""
     try:
@@ -45,6 +52,19 @@ def read_details(path: Path) -> Details | None:
     except OSError:
         return None
     return describe(found)
+
+
+def careful(read: Read) -> Read:
+    """`read`, with its faults logged: what one file does to a reader must not keep the others from being shown."""
+
+    def reading(path: Path) -> Details | None:
+        try:
+            return read(path)
+        except Exception:
+            log.exception("could not read the metadata of %s", path)
+            return None
+
+    return reading
 
 
 def describe(found: FileMetadata) -> Details:

@@ -6,12 +6,12 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from pathlib import Path
 
-from cozygen.gallery.details import Details, Enriched
+from cozygen.gallery.details import Details, Enriched, Read
 from cozygen.gallery.library import Library, Row
 from cozygen.gallery.readers import Readers, ReadersFailed
 from cozygen.gallery.worker import Priority, Worker
@@ -33,7 +33,7 @@ class Enricher:
         self,
         library: Library,
         worker: Worker,
-        read: Callable[[Path], Details | None],
+        read: Read,
         readers: Readers,
     ) -> None:
         self._library = library
@@ -108,14 +108,7 @@ class Enricher:
         for row in rows:
             if self._stopped:
                 raise CancelledError
-            found.append(self._look(row))
+            found.append(self._read(Path(self._library.disk(row.path))))
             if self._waiting:
                 time.sleep(_YIELD_SECONDS)
         return found
-
-    def _look(self, row: Row) -> Details | None:
-        try:
-            return self._read(Path(self._library.disk(row.path)))
-        except Exception:  # a reader's fault must not keep every other file from being read
-            log.exception("could not read the metadata of %s", row.path)
-            return None

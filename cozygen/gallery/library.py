@@ -116,7 +116,10 @@ class Library:
         """Whether every folder has been scanned at least once."""
         self._base = str(root.folder)
         self._on_change = on_change
+        self.excluded = excluded
+        """Folders (relative paths) that are no part of the library."""
         self._root_id = 0
+        self._new = True  # nothing was known when we began: what is found at first is no news
         self._next_file = 1
         self._folders: dict[str, Folder] = {}
         self._children: dict[str, set[str]] = {}
@@ -170,16 +173,16 @@ class Library:
                         by_id[id] = Row(id, folders[folder].path, *rest)
         return [by_id.get(id) for id in ids]
 
-    def changed_names(self, rows: Iterable[Row]) -> dict[str, set[str]]:
-        """Of `rows`, the files that are not on disk as the index has them."""
-        found: dict[str, set[str]] = {}
+    def differing(self, rows: Iterable[Row]) -> dict[Row, FileStat | None]:
+        """Of `rows`, the files that are not on disk as the index has them, and how they are; None when gone."""
+        found: dict[Row, FileStat | None] = {}
         for row in rows:
             try:
                 state = stat_file(self.disk(row.path), row.name, follow_symlinks=self.root.follow_symlinks)
             except Unreachable:
                 continue
             if state is None or (state.mtime_ns, state.size) != (row.mtime_ns, row.size):
-                found.setdefault(row.subfolder, set()).add(row.name)
+                found[row] = state
         return found
 
     def unread(self, snapshot: Snapshot, limit: int) -> list[Row]:
@@ -218,6 +221,7 @@ class Library:
                 self._children.setdefault(path.rpartition("/")[0], set()).add(path)
         if "" not in self._folders:
             self._add_folder("")
+        self._new = not self._folders[""].scanned
         self._next_file = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM files").fetchone()[0]
         self.snapshot = Snapshot(Tree(dict(self._folders)), self._load_columns())
 
@@ -355,7 +359,7 @@ class Library:
         if reading is None:
             self._remove_folder(batch, path)
             return
-        quiet = not folder.scanned and not self.complete
+        quiet = self._new and not self.complete and not folder.scanned
         self._take_files(batch, folder, known, reading, quiet=quiet)
         self._take_folders(batch, folder, reading, quiet=quiet)
         seen = folder.seen if folder.scanned and folder.stamp == reading.stamp else now
@@ -481,7 +485,7 @@ class Library:
 
     def _take_folders(self, batch: _Batch, folder: Folder, reading: Reading, *, quiet: bool) -> None:
         prefix = f"{folder.path}/" if folder.path else ""
-        present = {prefix + name for name in reading.folders}
+        present = {prefix + name for name in reading.folders} - self.excluded
         known = set(self._children.get(folder.path, ()))
         for path in sorted(known - present):
             self._remove_folder(batch, path)
@@ -551,6 +555,14 @@ def _is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def by_folder(rows: Iterable[Row]) -> dict[str, set[str]]:
+    """The names of files by their folders."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        found.setdefault(row.subfolder, set()).add(row.name)
+    return found
 
 
 def _settled(stamp: Stamp, seen: float, wall_ns: int, now: float) -> bool:

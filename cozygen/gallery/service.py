@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from cozygen.gallery import metadata
-from cozygen.gallery.catalogue import Scope, Snapshot
-from cozygen.gallery.details import Details, Enriched, Wire, read_details
+from cozygen.gallery.catalogue import Scope, Snapshot, within
+from cozygen.gallery.details import Enriched, Read, Wire, careful, read_details
 from cozygen.gallery.enricher import Enricher
 from cozygen.gallery.index import UNREAD, IndexStore
-from cozygen.gallery.library import Change, Library, Row
+from cozygen.gallery.library import Change, Library, Row, by_folder
 from cozygen.gallery.metadata import FileMetadata
 from cozygen.gallery.news import Announcer, News, Subscription
 from cozygen.gallery.readers import Readers
@@ -48,6 +48,8 @@ _PATIENCE = 4.0
 _ATTEMPTS = 4
 _EVERYTHING = Scope("", recursive=True, show_hidden=True)
 _HOUR = 3600.0
+_OWN_FOLDERS = ("trash", "thumbnails", "temp")
+"""What the studio keeps pictures of its own in, below the data folder, which may lie in the library."""
 _STEADY_SECONDS = 60.0
 _QUICKEST_SECONDS, _SLOWEST_SECONDS, _SHARE = 1.0, 30.0, 20.0
 
@@ -143,24 +145,27 @@ class Gallery:
         *,
         trash_days: int = 30,
         on_change: Callable[[str, float], None] = lambda subfolder, mtime: None,
-        read: Callable[[Path], Details | None] = read_details,
+        read: Read = read_details,
     ) -> None:
         self.root = root
         self.trash = Trash(data_dir / "trash", root, days=trash_days)
         self._store = IndexStore(data_dir / "index.db")
-        self._library = Library("output", root, self._store, self._changed)
-        self._read_details = read
+        excluded = _inside(root, (data_dir / name for name in _OWN_FOLDERS))
+        self._library = Library("output", root, self._store, self._changed, excluded=excluded)
+        self._read_details = careful(read)
         self._worker = Worker("gallery-index")
         self._watcher = Watcher(root.folder, self._heard, self._listening)
         self._news = News()
         self._announcer = Announcer(on_change)
-        self._enricher = Enricher(self._library, self._worker, read, Readers())
+        self._enricher = Enricher(self._library, self._worker, self._read_details, Readers())
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="gallery-read")
         self._ready: Future[None] = Future()
         self._seen = _Seen()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
+        self._hearing = threading.Lock()
+        self._paths: set[str] = set()
         self._closing = threading.Event()
 
     # Life
@@ -230,7 +235,7 @@ class Gallery:
         except sqlite3.OperationalError:
             raise
         except sqlite3.DatabaseError as error:
-            self._wait(self._worker.submit(Priority.REQUEST, self._recover(error)))
+            self._worker.submit(Priority.REQUEST, self._recover(error)).result()
             return self._fresh_page(request)
 
     def _recover(self, error: sqlite3.Error) -> Steps[None]:
@@ -277,12 +282,12 @@ class Gallery:
         names: dict[str, set[str]] | None = None,
     ) -> None:
         job = self._library.rescan(paths, deep=deep, thorough=thorough, names=names)
-        self._wait(self._worker.submit(Priority.REQUEST, job))
-
-    @staticmethod
-    def _wait(future: Future[None]) -> None:
-        with suppress(TimeoutError):
-            future.result(_PATIENCE)
+        future = self._worker.submit(Priority.REQUEST, job)
+        if self._library.complete or thorough:
+            future.result()
+        else:
+            with suppress(TimeoutError):
+                future.result(_PATIENCE)
 
     def _collect(self, snapshot: Snapshot, request: Request, *, settle: bool) -> Page | None:
         """The page as the index has it; None when the disk has something else, which is then taken in.
@@ -299,15 +304,14 @@ class Gallery:
         ids = snapshot.ids(scope, 0, None) if small else snapshot.ids(scope, first, last)
         rows = self._library.rows(snapshot, ids)
         found = [row for row in rows if row is not None]
-        changed = self._library.changed_names(found[: max(_VERIFIED, _SMALL)])
-        if changed and not settle:
-            self._rescan((), names=changed)
+        differing = self._library.differing(found[: max(_VERIFIED, _SMALL)])
+        if differing and not settle:
+            self._rescan((), names=by_folder(differing))
             return None
         if len(found) < len(rows) and not settle:
             return None
-        shown = [
-            row for row in (found[first:last] if small else found) if row.name not in changed.get(row.subfolder, ())
-        ]
+        paged = found[first:last] if small else found
+        shown = [row for row in paged if row not in differing or differing[row] is not None]
         metas = self._metas(shown) if request.include_meta else {}
         items = folders[request.start : stop] + [_item(row, metas.get(row.id)) for row in shown]
         return Page(items, len(folders) + total_files, self._is_complete(snapshot, scope))
@@ -370,6 +374,8 @@ class Gallery:
 
         def read() -> FileMetadata | None:
             path = self.root.resolve_file(subfolder, filename)
+            if self._is_ours(self.root.relative(path)):
+                return None
             try:
                 return metadata.read(path) if os.path.isfile(path) else None  # noqa: PTH113 -- never raises
             except OSError:
@@ -388,7 +394,7 @@ class Gallery:
         def delete() -> Trashed:
             path = self.root.resolve_file(subfolder, filename)
             folder = self.root.relative(path.parent)
-            if _own(folder) or not (os.path.islink(path) or os.path.isfile(path)):  # noqa: PTH113, PTH114 -- never raise
+            if self._is_ours(folder) or not (os.path.islink(path) or os.path.isfile(path)):  # noqa: PTH113, PTH114 -- never raise
                 raise FileMissing(filename)
             outcome = self._put([Doomed(path, folder, filename)])
             if outcome.errors:
@@ -409,16 +415,22 @@ class Gallery:
         def delete() -> Outcome:
             folder = self.root.resolve(subfolder)
             relative = self.root.relative(folder)
-            if _own(relative) or not os.path.isdir(folder):  # noqa: PTH112 -- never raises
+            if self._is_ours(relative) or not os.path.isdir(folder):  # noqa: PTH112 -- never raises
                 raise FolderMissing(subfolder)
             errors: list[str] = []
-            doomed = list(_media_files(folder, relative, recursive=recursive, errors=errors))
+            found = _media_files(folder, relative, recursive=recursive, errors=errors)
+            doomed = [item for item in found if not self._is_ours(item.subfolder)]
             outcome = self._put(doomed)
             outcome.errors.extend(errors)
             self._take_in({relative, *(item.subfolder for item in doomed)})
             return outcome
 
         return await self._in_thread(delete)
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether a relative path leads to files that are the studio's own."""
+        own = any(part.startswith(OWN_PREFIX) for part in path.split("/"))
+        return own or any(within(path, folder) for folder in self._library.excluded)
 
     def _put(self, doomed: Sequence[Doomed]) -> Outcome:
         try:
@@ -472,7 +484,11 @@ class Gallery:
 
     def _heard(self, paths: Collection[str]) -> None:
         """From the watcher's thread: something happened at these paths."""
-        self._worker.submit(Priority.NEWS, self._look_at(paths))
+        with self._hearing:
+            waiting = bool(self._paths)
+            self._paths.update(paths)
+        if not waiting:
+            self._worker.submit(Priority.NEWS, self._look_at_paths())
 
     def _listening(self) -> None:
         """From the watcher's thread: it has begun to hear; what happened before has to be looked for."""
@@ -480,7 +496,9 @@ class Gallery:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._look.set)
 
-    def _look_at(self, paths: Collection[str]) -> Steps[None]:
+    def _look_at_paths(self) -> Steps[None]:
+        with self._hearing:
+            paths, self._paths = self._paths, set()
         folders, names = self._library.locate(paths)
         yield from self._library.rescan(folders, deep=True, names=names)
 
@@ -506,7 +524,7 @@ class Gallery:
             return
         snapshot = library.snapshot
         newest = library.rows(snapshot, snapshot.ids(_EVERYTHING, 0, _SMALL))
-        names = library.changed_names(row for row in newest if row is not None)
+        names = by_folder(library.differing(row for row in newest if row is not None))
         stale = library.stale(snapshot, _EVERYTHING)
         if stale or names:
             self._worker.submit(Priority.NEWS, library.rescan(stale, deep=True, names=names)).result()
@@ -528,9 +546,11 @@ def _item(row: Row, meta: Wire | None) -> Item:
     return Item(row.name, False, row.subfolder, wall_seconds(row.mtime_ns), row.size, row.kind, meta)
 
 
-def _own(folder: str) -> bool:
-    """Whether a folder is the trash or in it."""
-    return any(part.startswith(OWN_PREFIX) for part in folder.split("/"))
+def _inside(root: Root, folders: Iterable[Path]) -> frozenset[str]:
+    """The relative paths of those `folders` that are below the root."""
+    return frozenset(
+        folder.relative_to(root.folder).as_posix() for folder in folders if folder.is_relative_to(root.folder)
+    )
 
 
 def _media_files(folder: Path, relative: str, *, recursive: bool, errors: list[str]) -> Iterable[Doomed]:

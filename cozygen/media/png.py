@@ -45,10 +45,11 @@ def slim(stream: BinaryIO, inflater: Any = _fast) -> Slim:
     `inflater` is a module like `zlib` to inflate with, or None to leave that to the decoder. What is damaged stays
     damaged: judging it is the decoder's affair.
     """
-    data = stream.read(MAX_FILE + 1)
-    if len(data) > MAX_FILE:
-        stream.seek(0)
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if size > MAX_FILE:
         return Slim(stream, None)
+    data = stream.read(size)
     kept: dict[bytes, memoryview] = {}
     pixels: list[memoryview] = []
     animated = whole = False

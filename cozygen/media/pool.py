@@ -16,6 +16,7 @@ import itertools
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -119,7 +120,7 @@ class MediaPool:
         self._queue = _Queue()
         self._jobs: dict[str, _Job] = {}  # waiting and running, by request
         self._workers: set[asyncio.Task[None]] = set()
-        self._starting = 0
+        self._starting = self._ready = 0  # of the workers
         self._idle: list[asyncio.Future[_Job]] = []
         self._heavy = 0
         self._running = 0
@@ -248,24 +249,25 @@ class MediaPool:
 
     async def _work(self) -> None:
         """The life of one worker."""
-        worker = None
         try:
-            try:
-                worker = await _Worker.start(self._command)
-            finally:
-                self._starting -= 1
-            while (job := self._next() or await self._wait()) is not None:
-                if not await self._do(worker, job):
-                    return
+            worker = await _Worker.start(self._command)
         except _StartFailed as error:
+            self._starting -= 1
             log.error("a decode worker does not start: %s", error)
-            if len(self._workers) > 1:
+            if self._ready:
                 await asyncio.sleep(_PAUSE_SECONDS)  # the others go on
             else:
                 self._fail_all(f"decode workers do not start: {error}")
+            return
+        self._starting -= 1
+        self._ready += 1
+        try:
+            while (job := self._next() or await self._wait()) is not None:
+                if not await self._do(worker, job):
+                    return
         finally:
-            if worker is not None:
-                await worker.stop()
+            self._ready -= 1
+            await worker.stop()
 
     async def _wait(self) -> _Job | None:
         """The next job, None after a while without any."""
@@ -494,8 +496,14 @@ class _Worker:
         return True
 
     def _kill(self) -> None:
+        if self._process.returncode is not None:
+            return
         with suppress(ProcessLookupError):
-            self._process.kill()
+            if sys.platform == "win32":
+                self._process.kill()
+            else:
+                # `Process.kill` would look whether it has ended, and so take that news from the loop's own watcher.
+                os.kill(self._process.pid, signal.SIGKILL)
 
     async def _listen(self, stream: asyncio.StreamReader) -> None:
         while chunk := await stream.read(4096):

@@ -7,6 +7,7 @@ takes one `Call` and returns a pydantic model (sent as JSON) or an aiohttp respo
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -48,6 +49,10 @@ class ErrorBody(Model):
     """The same for people."""
     field: str | None = None
     """The field of the request that is at fault."""
+
+
+class FileUpload(BaseModel):
+    """Base of the multipart forms in the document: the handler reads them itself, as a stream."""
 
 
 class NoQuery(Model):
@@ -105,6 +110,10 @@ class Endpoint:
     error_response: Callable[[ApiError], web.Response] | None
     also_under_api: bool
     guard: Callable[[Services], ApiError | None] | None
+    form: type[FileUpload] | None
+    body_optional: bool
+    error_model: type[BaseModel]
+    is_file: bool
 
     @property
     def operation_id(self) -> str:
@@ -150,7 +159,10 @@ class Endpoint:
     async def _body(self, request: web.Request) -> BaseModel:
         if self.body is NoBody:
             return NoBody()
-        return self._validated_body(await read_json(request, bad=self.body_errors.get("json", "bad json")))
+        raw = await read_bytes(request, MAX_JSON_BYTES)
+        if self.body_optional and not raw.strip():
+            return self.body()
+        return self._validated_body(parse_json(raw, bad=self.body_errors.get("json", "bad json")))
 
     def _validated_body(self, data: Any) -> BaseModel:
         try:
@@ -167,13 +179,23 @@ class Endpoint:
         return ApiError(400, code, f"{name}: {first['msg']}" if name else first["msg"], field=name or None)
 
 
-async def read_json(request: web.Request, *, bad: str = "bad json") -> Any:
-    """The request's JSON body. Raises `ApiError` 400 for what is not JSON and 413 for what is too long."""
-    raw = await read_bytes(request, MAX_JSON_BYTES)
+def parse_json(raw: bytes, *, bad: str = "bad json") -> Any:
+    """JSON in UTF-8. Raises `ApiError` 400 for what is not JSON, numbers beyond a double among it."""
     try:
-        return json.loads(raw)
+        return json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         raise ApiError(400, bad, "the body is not valid JSON") from None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:20]} is beyond a double")
+    return value
 
 
 async def read_bytes(request: web.Request, limit: int) -> bytes:
@@ -227,12 +249,18 @@ class Section:
         error_response: Callable[[ApiError], web.Response] | None = None,
         also_under_api: bool = False,
         guard: Callable[[Services], ApiError | None] | None = None,
+        form: type[FileUpload] | None = None,
+        body_optional: bool = False,
+        error_model: type[BaseModel] = ErrorBody,
+        is_file: bool = False,
     ) -> Callable[[Handler[Q, B, R]], Handler[Q, B, R]]:
         """Declare an endpoint.
 
         `field_errors` maps a field to the error code that the reference prescribes for it; `body_errors` has the
         codes for a body that is not JSON (``json``) or not an object (``object``). `guard` may refuse before the
-        request is read.
+        request is read. `form` documents a multipart body, which the handler reads. With `body_optional` an empty body
+        means the defaults. `error_model` documents errors in another shape than ours (`error_response` makes them).
+        `is_file`: the answer is a file with ranges and conditional requests.
         """
 
         def declare(handler: Handler[Q, B, R]) -> Handler[Q, B, R]:
@@ -254,6 +282,10 @@ class Section:
                     error_response=error_response,
                     also_under_api=also_under_api,
                     guard=guard,
+                    form=form,
+                    body_optional=body_optional,
+                    error_model=error_model,
+                    is_file=is_file,
                 )
             )
             return handler

@@ -12,13 +12,13 @@ from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSMsgType, web
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import ConfigDict, Field, RootModel, StrictBool
 
 from cozygen.engines.base import EngineError, EngineUnavailable, LocalFile, OutputType, PromptRejected
 from cozygen.jobs.model import Job, JobState, NewJob
 from cozygen.jobs.service import DuplicateJobError, JobEndedError, JobNotFoundError
 from cozygen.media.kinds import content_type
-from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, read_json
+from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
 from cozygen.web.services import Services
 from cozygen.web.sockets import Socket
@@ -45,6 +45,24 @@ class PromptAccepted(Model):
     prompt_id: str
     number: float
     node_errors: dict[str, Any]
+
+
+class PromptFault(Model):
+    """What is wrong with a prompt, in ComfyUI's words."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    message: str
+    details: str
+    extra_info: dict[str, Any]
+
+
+class PromptRefused(Model):
+    """The prompt is not queued."""
+
+    error: PromptFault | str
+    node_errors: dict[str, Any] | list[Any]
 
 
 class PromptBody(Model):
@@ -83,6 +101,7 @@ def _comfy_error(error: ApiError) -> web.Response:
     response=PromptAccepted,
     errors={400: "The prompt is not valid: `error` and `node_errors` as in ComfyUI", **_ENGINE_ERRORS},
     error_response=_comfy_error,
+    error_model=PromptRefused,
     also_under_api=True,
 )
 async def post_prompt(call: Call[NoQuery, PromptBody]) -> web.Response:
@@ -160,7 +179,7 @@ async def get_queue(call: Call[NoQuery, NoBody]) -> web.Response:
 class ClearBody(Model):
     """Clear all, or delete some."""
 
-    clear: bool = False
+    clear: StrictBool = False
     delete: list[str] = Field(default_factory=list, max_length=10_000)
 
 
@@ -187,11 +206,16 @@ async def _cancel(services: Services, prompt_id: str) -> None:
         raise ApiError(502, "engine error", str(error)) from None
 
 
-@section.route("POST", "/interrupt", errors=_ENGINE_ERRORS, also_under_api=True)
-async def interrupt(call: Call[NoQuery, NoBody]) -> web.Response:
-    """Interrupt what runs; with `prompt_id` in the body only if it is that prompt."""
-    body: Any = await read_json(call.request) if call.request.can_read_body else {}
-    wanted = body.get("prompt_id") if isinstance(body, dict) else None
+class InterruptBody(Model):
+    """Which prompt."""
+
+    prompt_id: str | None = Field(None, max_length=256, description="only this one, if it runs")
+
+
+@section.route("POST", "/interrupt", body=InterruptBody, body_optional=True, errors=_ENGINE_ERRORS, also_under_api=True)
+async def interrupt(call: Call[NoQuery, InterruptBody]) -> web.Response:
+    """Interrupt what runs; with `prompt_id` only if it is that prompt."""
+    wanted = call.body.prompt_id
     for job in await call.services.jobs.active():
         if job.user == call.user and job.state is JobState.RUNNING and wanted in (None, "", job.id):
             await _cancel(call.services, job.id)
@@ -332,8 +356,9 @@ class ViewQuery(Model):
     "GET",
     "/view",
     query=ViewQuery,
-    media_type="application/octet-stream",
+    media_type="*/*",
     errors={400: "A bad name or type", 403: "Outside the folder", 404: "No such file", **_ENGINE_ERRORS},
+    is_file=True,
     also_under_api=True,
 )
 async def view(call: Call[ViewQuery, NoBody]) -> web.StreamResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from cozygen.gallery.catalogue import Scope
 from cozygen.gallery.metadata import Summary, summarise
+from cozygen.gallery.news import Subscription
 from cozygen.gallery.scan import KINDS
 from cozygen.gallery.service import FileMissing, FolderMissing, Item, Page, Request, Undeletable
 from cozygen.gallery.trash import Trashed, valid_id
@@ -156,7 +157,7 @@ async def _sized(make: Callable[[], web.Response], count: int) -> web.Response:
 
 
 def _page(found: Page, page: int, per_page: int) -> GalleryPage:
-    return GalleryPage(
+    return GalleryPage.model_construct(
         items=[_item(item) for item in found.items],
         page=page,
         per_page=per_page,
@@ -167,12 +168,15 @@ def _page(found: Page, page: int, per_page: int) -> GalleryPage:
 
 
 def _item(item: Item) -> GalleryItem:
+    values: dict[str, Any] = {"filename": item.filename, "subfolder": item.subfolder, "mtime": item.mtime}
     if item.is_dir:
-        return GalleryItem(filename=item.filename, type="directory", subfolder=item.subfolder, mtime=item.mtime)
-    values: dict[str, Any] = {"size": item.size, "media_kind": KINDS[item.kind or 0]}
-    if item.meta is not None:
-        values["meta"] = Meta.model_validate(item.meta)
-    return GalleryItem(filename=item.filename, type="output", subfolder=item.subfolder, mtime=item.mtime, **values)
+        values["type"] = "directory"
+    else:
+        values.update(type="output", size=item.size, media_kind=KINDS[item.kind or 0])
+        if item.meta is not None:
+            values["meta"] = Meta.model_construct(**item.meta)
+    # Validating what we made ourselves would take most of the time of a large page.
+    return GalleryItem.model_construct(**values)
 
 
 class FileQuery(Model):
@@ -465,6 +469,23 @@ async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
     except FolderMissing:
         raise _no_folder() from None
     return response
+
+
+async def _changes(subscription: Subscription, closing: asyncio.Event) -> AsyncGenerator[float | None, None]:
+    """The times of changes until the studio stops, None now and then when there are none."""
+    end = asyncio.create_task(closing.wait())
+    upcoming: asyncio.Task[float | None] | None = None
+    try:
+        while True:
+            upcoming = asyncio.create_task(subscription.next(_KEEP_ALIVE_SECONDS))
+            await asyncio.wait({upcoming, end}, return_when=asyncio.FIRST_COMPLETED)
+            if end.done():
+                return
+            yield upcoming.result()
+    finally:
+        end.cancel()
+        if upcoming is not None:
+            upcoming.cancel()
 
 
 class TrashItem(Model):

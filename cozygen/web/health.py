@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from aiohttp import web
+from pydantic import RootModel
 
 from cozygen import __version__
 from cozygen.jobs.service import health_json
@@ -39,6 +40,10 @@ class Status(Model):
     auth_enabled: bool
 
 
+class OpenApi(RootModel[dict[str, Any]]):
+    """An OpenAPI document."""
+
+
 @section.route("GET", "/cozygen/hello", response=Hello, access=Access.PUBLIC)
 async def hello(call: Call[NoQuery, NoBody]) -> Hello:
     """Say that the server is up."""
@@ -57,7 +62,7 @@ async def status(call: Call[NoQuery, NoBody]) -> Status:
     )
 
 
-@section.route("GET", "/cozygen/api/openapi.json")
+@section.route("GET", "/cozygen/api/openapi.json", response=OpenApi)
 async def openapi_json(call: Call[NoQuery, NoBody]) -> web.Response:
     """This API as an OpenAPI 3.1 document."""
     return web.json_response(call.request.app[openapi.DOCUMENT])

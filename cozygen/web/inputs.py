@@ -8,8 +8,9 @@ import os
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from aiohttp import BodyPartReader, web
 from pydantic import Field
@@ -17,7 +18,7 @@ from pydantic import Field
 from cozygen.engines.base import EngineError, OutputType
 from cozygen.gallery import listing
 from cozygen.storage.paths import BadName, PathOutside, Root, fsync_directory, sanitise_filename
-from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
+from cozygen.web.api import Call, FileUpload, Model, NoBody, NoQuery, Section
 from cozygen.web.engine import file_response
 from cozygen.web.errors import ApiError
 from cozygen.web.services import Services, in_thread
@@ -26,6 +27,27 @@ section = Section("Uploads and inputs", "The input folder: what renders start fr
 
 _DEFAULT_EXTENSIONS = "jpg,jpeg,png,webp,bmp,tif,tiff,gif"
 _CHUNK = 256 * 1024
+
+
+class ImageForm(FileUpload):
+    """One picture or video."""
+
+    image: bytes = Field(description="the file; it must come first")
+
+
+class ComfyImageForm(FileUpload):
+    """One picture or video, and where to keep it."""
+
+    image: bytes = Field(description="the file, with its name")
+    type: Literal["input", "temp", "output"] = "input"
+    subfolder: str = ""
+    overwrite: Literal["true", "1", "false", "0"] = Field("false", description="replace a file of the same name")
+
+
+class ComfyMaskForm(ComfyImageForm):
+    """A mask, and the picture that it belongs to."""
+
+    original_ref: str = Field(description="JSON: `filename`, `subfolder` and `type` of the picture")
 
 
 class Uploaded(Model):
@@ -67,14 +89,25 @@ async def receive(part: BodyPartReader, folder: Path, limit: int) -> Received:
             size += len(chunk)
             if size > limit:
                 raise ApiError(413, "too large", f"The file is larger than {limit // 2**20} MiB.", field="image")
-            await in_thread(lambda data=chunk: (handle.write(data), digest.update(data)))  # type: ignore[misc]
-        await in_thread(lambda: (handle.flush(), os.fsync(handle.fileno()), handle.close()))
+            await in_thread(partial(_write, handle, digest, chunk))
+        await in_thread(partial(_settle, handle))
     except BaseException:
         handle.close()
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise
     return Received(temporary, part.filename or "", size, digest.hexdigest())
+
+
+def _write(handle: BinaryIO, digest: hashlib._Hash, data: bytes) -> None:
+    handle.write(data)
+    digest.update(data)
+
+
+def _settle(handle: BinaryIO) -> None:
+    handle.flush()
+    os.fsync(handle.fileno())
+    handle.close()
 
 
 async def _multipart(request: web.Request) -> Any:
@@ -104,6 +137,7 @@ async def _verified(services: Services, received: Received) -> None:
     "/cozygen/upload_image",
     response=Uploaded,
     errors={400: "`image field`: it must come first", 413: "Too large", 415: "Neither picture nor video"},
+    form=ImageForm,
 )
 async def upload_image(call: Call[NoQuery, NoBody]) -> Uploaded:
     """Store a picture or a video (multipart field `image`) in the input folder under a fresh name."""
@@ -135,6 +169,7 @@ def _publish(source: Path, target: Path) -> None:
     "/upload/image",
     response=ComfyUploaded,
     errors={400: "A field is missing or wrong", 413: "Too large", 415: "Neither picture nor video"},
+    form=ComfyImageForm,
     also_under_api=True,
 )
 async def comfy_upload_image(call: Call[NoQuery, NoBody]) -> ComfyUploaded:
@@ -147,6 +182,7 @@ async def comfy_upload_image(call: Call[NoQuery, NoBody]) -> ComfyUploaded:
     "/upload/mask",
     response=ComfyUploaded,
     errors={400: "A field is missing or wrong", 404: "The original is gone", 413: "Too large", 415: "Not a picture"},
+    form=ComfyMaskForm,
     also_under_api=True,
 )
 async def comfy_upload_mask(call: Call[NoQuery, NoBody]) -> ComfyUploaded:
@@ -334,8 +370,9 @@ class InputFileQuery(Model):
     "GET",
     "/cozygen/input/file",
     query=InputFileQuery,
-    media_type="application/octet-stream",
+    media_type="*/*",
     errors={400: "No path, or one outside the folder", 404: "No such file"},
+    is_file=True,
 )
 async def input_file(call: Call[InputFileQuery, NoBody]) -> web.FileResponse:
     """One input file; supports Range and conditional requests."""

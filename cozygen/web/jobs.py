@@ -530,7 +530,7 @@ async def retry_job(call: Call[NoQuery, NoBody]) -> JobsCreated:
     "GET",
     "/cozygen/api/jobs/{id}/preview",
     query=PreviewQuery,
-    media_type="image/jpeg",
+    media_type="image/*",
     errors={404: "No such job, or no preview"},
 )
 async def job_preview(call: Call[PreviewQuery, NoBody]) -> web.Response:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import html
 import inspect
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.json_schema import models_json_schema
 
 from cozygen import __version__
 from cozygen.web.api import Access, Endpoint, ErrorBody, NoBody, NoQuery, Section
 
 DOCUMENT: web.AppKey[dict[str, Any]] = web.AppKey("openapi", dict)
+
+Names = Mapping[tuple[Any, str], str]
+"""(model, "validation" or "serialization") -> its name among the document's schemas."""
 
 _REF = "#/components/schemas/{model}"
 
@@ -51,22 +54,31 @@ def build_document(sections: Sequence[Section]) -> dict[str, Any]:
     }
 
 
+_PARAMETER = r"\{(\w+)(?::((?:[^{}]|\{[^{}]*\})*))?\}"
+"""A parameter in aiohttp's notation, ``{name}`` or ``{name:regular expression}``."""
+
+
 def _template(path: str) -> str:
-    return re.sub(r"\{(\w+):[^{}]*(?:\{[^{}]*\}[^{}]*)*\}", r"{\1}", path)
+    return re.sub(_PARAMETER, r"{\1}", path)
 
 
-def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[tuple[type[BaseModel], str], str], dict[str, Any]]:
+def _schemas(endpoints: Iterable[Endpoint]) -> tuple[Names, dict[str, Any]]:
     wanted: list[tuple[type[BaseModel], Any]] = [(ErrorBody, "serialization")]
     for endpoint in endpoints:
+        wanted.append((endpoint.error_model, "serialization"))
+        if endpoint.form is not None:
+            wanted.append((endpoint.form, "validation"))
         if endpoint.body is not NoBody:
             wanted.append((endpoint.body, "validation"))
         if endpoint.response is not None:
             wanted.append((endpoint.response, "serialization"))
     mapping, schema = models_json_schema(wanted, ref_template=_REF)
-    names = {(model, mode): str(ref["$ref"]).rsplit("/", 1)[1] for (model, mode), ref in mapping.items()}
+    names: dict[tuple[Any, str], str] = {
+        (model, mode): str(ref["$ref"]).rsplit("/", 1)[1] for (model, mode), ref in mapping.items()
+    }
     components: dict[str, Any] = schema.get("$defs", {})
     for (model, mode), name in names.items():
-        if mode == "serialization":
+        if mode == "serialization" and issubclass(model, BaseModel) and not issubclass(model, RootModel):
             # Responses leave out what was not set, so nothing with a default is promised.
             required = [field.alias or key for key, field in model.model_fields.items() if field.is_required()]
             components[name].pop("required", None)
@@ -75,9 +87,7 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[tuple[type[BaseModel],
     return names, components
 
 
-def _operation(
-    endpoint: Endpoint, names: dict[tuple[type[BaseModel], str], str], components: dict[str, Any]
-) -> dict[str, Any]:
+def _operation(endpoint: Endpoint, names: Names, components: dict[str, Any]) -> dict[str, Any]:
     summary, _, rest = (inspect.getdoc(endpoint.handler) or endpoint.operation_id).partition("\n")
     operation: dict[str, Any] = {
         "operationId": endpoint.operation_id,
@@ -91,14 +101,21 @@ def _operation(
     if parameters:
         operation["parameters"] = parameters
     if endpoint.body is not NoBody:
-        schema = {"$ref": _REF.format(model=names[(endpoint.body, "validation")])}
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        operation["requestBody"] = _request_body(
+            "application/json", names[(endpoint.body, "validation")], required=not endpoint.body_optional
+        )
+    elif endpoint.form is not None:
+        operation["requestBody"] = _request_body("multipart/form-data", names[(endpoint.form, "validation")])
     if endpoint.access is not Access.PUBLIC:
         operation["security"] = [{"cookie": []}, {"bearer": []}]
     return operation
 
 
-def _responses(endpoint: Endpoint, names: dict[tuple[type[BaseModel], str], str]) -> dict[str, Any]:
+def _request_body(media_type: str, model: str, *, required: bool = True) -> dict[str, Any]:
+    return {"required": required, "content": {media_type: {"schema": {"$ref": _REF.format(model=model)}}}}
+
+
+def _responses(endpoint: Endpoint, names: Names) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Success"}
     if endpoint.response is not None:
         schema: dict[str, Any] = {"$ref": _REF.format(model=names[(endpoint.response, "serialization")])}
@@ -106,26 +123,48 @@ def _responses(endpoint: Endpoint, names: dict[tuple[type[BaseModel], str], str]
     elif endpoint.media_type != "application/json":
         success["content"] = {endpoint.media_type: {"schema": {"type": "string"}}}
     responses: dict[str, Any] = {str(endpoint.status): success}
-    errors = dict(endpoint.errors)
-    if endpoint.access is not Access.PUBLIC:
-        errors.setdefault(401, "Not signed in")
-    if endpoint.query is not NoQuery or endpoint.body is not NoBody:
-        errors.setdefault(400, "A field is missing or wrong")
-    if endpoint.body is not NoBody:
-        errors.setdefault(413, "The body is too large")
-    body = {"application/json": {"schema": {"$ref": _REF.format(model=names[(ErrorBody, "serialization")])}}}
-    for status, description in sorted(errors.items()):
-        responses[str(status)] = (
-            {"description": description} if status < 400 else {"description": description, "content": body}
-        )
+    if endpoint.is_file:
+        responses["206"] = {"description": "The range asked for", "content": success["content"]}
+        for status, description in _FILE_STATUSES.items():
+            responses[str(status)] = {"description": description}
+    own = _REF.format(model=names[(endpoint.error_model, "serialization")])
+    for status, description in sorted(_errors(endpoint).items()):
+        if status < 400:
+            responses[str(status)] = {"description": description}
+            continue
+        # Who is not signed in is answered before the endpoint is asked.
+        ref = _REF.format(model=names[(ErrorBody, "serialization")]) if status == 401 else own
+        responses[str(status)] = {
+            "description": description,
+            "content": {"application/json": {"schema": {"$ref": ref}}},
+        }
     return responses
 
 
+_FILE_STATUSES = {304: "Not modified", 412: "Changed since", 416: "No such range"}
+
+
+def _errors(endpoint: Endpoint) -> dict[int, str]:
+    """The errors that an endpoint declares, and those that follow from its form."""
+    errors = dict(endpoint.errors)
+    has_body = endpoint.body is not NoBody
+    if endpoint.access is not Access.PUBLIC:
+        errors.setdefault(401, "Not signed in")
+    if endpoint.query is not NoQuery or has_body:
+        errors.setdefault(400, "A field is missing or wrong")
+    if "{" in endpoint.path:
+        errors.setdefault(404, "No such address")
+    if has_body:
+        errors.setdefault(413, "The body is too large")
+    return errors
+
+
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
-        for name in re.findall(r"\{(\w+)(?::[^}]*)?\}", endpoint.path)
-    ]
+    parameters = []
+    for name, pattern in re.findall(_PARAMETER, endpoint.path):
+        schema = {"type": "string", "pattern": f"^(?:{pattern})$"} if pattern else {"type": "string", "minLength": 1}
+        parameters.append({"name": name, "in": "path", "required": True, "schema": schema})
+    return parameters
 
 
 def _query_parameters(endpoint: Endpoint, components: dict[str, Any]) -> list[dict[str, Any]]:

@@ -45,13 +45,17 @@ async def root(call: Call[NoQuery, NoBody]) -> web.Response:
     return web.Response(status=302, headers={"Location": "/cozygen/"})
 
 
-@section.route("GET", "/cozygen", media_type="text/html", errors={503: "The app is not built"}, access=Access.PUBLIC)
+@section.route(
+    "GET", "/cozygen", media_type="text/html", errors={503: "The app is not built"}, access=Access.PUBLIC, is_file=True
+)
 async def app_page(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """The web app."""
     return await _index()
 
 
-@section.route("GET", "/cozygen/", media_type="text/html", errors={503: "The app is not built"}, access=Access.PUBLIC)
+@section.route(
+    "GET", "/cozygen/", media_type="text/html", errors={503: "The app is not built"}, access=Access.PUBLIC, is_file=True
+)
 async def app_page_slash(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """The web app."""
     return await _index()
@@ -63,6 +67,7 @@ async def app_page_slash(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     media_type="text/html",
     errors={503: "The app is not built"},
     access=Access.PUBLIC,
+    is_file=True,
 )
 async def app_page_deep(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """The web app at one of its pages."""
@@ -80,9 +85,10 @@ async def _index() -> web.StreamResponse:
 @section.route(
     "GET",
     "/cozygen/assets/{path:.+}",
-    media_type="application/octet-stream",
+    media_type="*/*",
     errors={404: "No such file"},
     access=Access.PUBLIC,
+    is_file=True,
 )
 async def asset(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """A script, style or picture of the web app; its name changes with its content."""
@@ -92,9 +98,10 @@ async def asset(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
 @section.route(
     "GET",
     r"/cozygen/{name:[a-z0-9-]+\.(?:svg|png|ico|webmanifest)}",
-    media_type="application/octet-stream",
+    media_type="*/*",
     errors={404: "No such file"},
     access=Access.PUBLIC,
+    is_file=True,
 )
 async def app_file(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     """An icon or the manifest of the installable app; its name stays while its content may change."""

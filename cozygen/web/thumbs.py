@@ -50,7 +50,7 @@ class Cleared(Model):
     "GET",
     "/cozygen/thumb",
     query=ThumbQuery,
-    media_type="image/jpeg",
+    media_type="image/*",
     errors={
         304: "Unchanged",
         400: "No filename, or a bad width or type",

@@ -56,21 +56,15 @@ class CreatePage:
 
     def make_small(self, form: dict[str, Any]) -> None:
         """Bring sizes, steps and lengths down, so that the render is quick."""
-        self._extreme(form, lowest=True)
+        for field in _bounded(form):
+            small = 128 if _is_size(field) else min(field["default"], 4)
+            self.fill(field["key"], f"{max(field['min'], small):g}")
 
     def make_slow(self, form: dict[str, Any]) -> None:
-        """Bring sizes, steps and lengths up, so that there is time to look at the render."""
-        self._extreme(form, lowest=False)
-
-    def _extreme(self, form: dict[str, Any], *, lowest: bool) -> None:
-        for field in form["fields"]:
-            bounded = field["type"] == "int" and field["min"] is not None and field["max"] is not None
-            if not bounded or field["can_randomize"]:
-                continue
-            is_size = field["max"] >= 512
-            small = max(field["min"], 128 if is_size else 2)
-            large = min(field["max"], 1024 if is_size else 60)
-            self.fill(field["key"], f"{small if lowest else large:g}")
+        """Bring sizes and steps up, so that there is time to look at the render."""
+        for field in _bounded(form):
+            large = 1024 if _is_size(field) else field["max"] if field["default"] > 1 else 1
+            self.fill(field["key"], f"{min(field['max'], large):g}")
 
     def wait_for_result(self) -> None:
         """Wait until a result is on the stage and its file has been decoded."""
@@ -96,13 +90,25 @@ class CreatePage:
         return pixels
 
 
+def _bounded(form: dict[str, Any]) -> list[dict[str, Any]]:
+    """The whole numbers between bounds, without seeds."""
+    return [
+        field
+        for field in form["fields"]
+        if field["type"] == "int" and field["min"] is not None and field["max"] is not None
+        if not field["can_randomize"]
+    ]
+
+
+def _is_size(field: dict[str, Any]) -> bool:
+    return bool(field["max"] >= 512)
+
+
 def prompt_of(form: dict[str, Any]) -> str:
     """The key of a form's prompt: its first long text."""
     return next(str(field["key"]) for field in form["fields"] if field["type"] == "string" and field["multiline"])
 
 
 def size_of(form: dict[str, Any]) -> dict[str, Any]:
-    """The first bounded whole number of a form, such as its width."""
-    return next(
-        field for field in form["fields"] if field["type"] == "int" and field["max"] and not field["can_randomize"]
-    )
+    """The first size in pixels of a form, such as its width."""
+    return next(field for field in _bounded(form) if _is_size(field))

@@ -26,6 +26,7 @@ def test_render_and_look(new_page: NewPage, studio: Studio) -> None:
     button = create.render_button.bounding_box()
     assert button is not None
     assert button["y"] + button["height"] <= PHONE["viewport"]["height"]
+    create.page.get_by_role("heading", name="Latest work").scroll_into_view_if_needed()
     create.render_button.tap()
     look = create.page.get_by_role("button", name=f"Show {form['title']}")
     expect(look).to_be_visible(timeout=PATIENCE)

@@ -374,6 +374,11 @@ class Heard:
         """The ends among them, of which there should be one."""
         return [kind for kind in self.types(prompt_id) if kind in ENDS]
 
+    async def told(self, prompt_id: str, expected: list[str]) -> None:
+        """Wait for the events of a prompt, which must be these."""
+        await self.until(lambda: len(self.types(prompt_id)) >= len(expected))
+        assert self.types(prompt_id) == expected
+
     async def end(self, prompt_id: str) -> EngineEvent:
         """Wait for the end of a prompt."""
         await self.until(lambda: self.ends(prompt_id))

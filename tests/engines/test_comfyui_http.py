@@ -72,12 +72,12 @@ async def test_events_come_in_order_and_as_comfyui_sends_them(tmp_path: Path) ->
         await s.submit("p1")
         await s.fake.run({"2": s.fake.write("a.png", PNG)})
         await s.heard.end("p1")
-        expected = ["execution_start", "execution_cached", "executing", "executed", "executing", "execution_success"]
-        assert s.heard.types("p1") == expected
+        expected = ["execution_start", "execution_cached", "executing", "executed", "execution_success", "executing"]
+        await s.heard.told("p1", expected)
         executed = s.heard.of("p1")[3]
         images = [{"filename": "a.png", "subfolder": "", "type": "output"}]
         assert executed.data == {"node": "2", "display_node": "2", "output": {"images": images}, "prompt_id": "p1"}
-        assert s.heard.of("p1")[4].data == {"node": None, "prompt_id": "p1"}
+        assert s.heard.of("p1")[5].data == {"node": None, "prompt_id": "p1"}
         assert (tmp_path / "studio/output/a.png").read_bytes() == PNG
 
 
@@ -314,6 +314,20 @@ async def test_events_that_come_before_the_id_is_known(tmp_path: Path) -> None:
         assert s.heard.of("somebody's") == []
 
 
+async def test_a_server_without_an_event_for_success(tmp_path: Path) -> None:
+    async with studio(tmp_path) as s:
+        for prompt_id in ("p1", "p2"):
+            await s.submit(prompt_id)
+            s.fake.take()
+            await s.fake.send("execution_start", prompt_id=prompt_id)
+            s.fake.finish({"2": s.fake.write(f"{prompt_id}.png", PNG)})
+            await s.fake.send("executing", node=None, prompt_id=prompt_id)
+            assert (await s.heard.end(prompt_id)).type == "execution_success"
+        expected = ["execution_start", "execution_cached", "executed", "execution_success", "executing"]
+        await s.heard.told("p2", expected)
+        assert [c.connected for c in s.heard.connections] == [True]
+
+
 async def test_ids_of_its_own_are_found_again_after_our_restart(tmp_path: Path) -> None:
     async with studio(tmp_path, honours_ids=False) as s:
         for number, prompt_id in enumerate(["done", "runs", "waits"]):
@@ -444,9 +458,9 @@ async def test_what_was_missed_is_told_once_and_in_order(tmp_path: Path) -> None
         await s.heard.end("p1")
         await s.heard.end("p2")
         await s.heard.connection(True, 2)
-        assert s.heard.types("p1") == ["execution_start", "executed", "executed", "executing", "execution_success"]
+        await s.heard.told("p1", ["execution_start", "executed", "executed", "execution_success", "executing"])
         assert [event.data["node"] for event in s.heard.of("p1") if event.type == "executed"] == ["1", "2"]
-        assert s.heard.types("p2") == ["execution_start", "execution_cached", "executing", "execution_error"]
+        await s.heard.told("p2", ["execution_start", "execution_cached", "execution_error", "executing"])
         assert (await s.heard.end("p2")).data["exception_message"] == "broke"
         assert s.heard.of("p3") == []
         assert (tmp_path / "studio/output/a.png").read_bytes() == PNG
@@ -538,13 +552,16 @@ async def test_a_new_engine_takes_over_what_the_old_one_queued(tmp_path: Path) -
             await heard.until(lambda: heard.types("p1") == ["execution_start"])
             s.fake.finish({"2": s.fake.write("a.png", PNG)})
             await heard.end("p1")
-            assert heard.types("p1") == [
-                "execution_start",
-                "execution_cached",
-                "executed",
-                "executing",
-                "execution_success",
-            ]
+            await heard.told(
+                "p1",
+                [
+                    "execution_start",
+                    "execution_cached",
+                    "executed",
+                    "execution_success",
+                    "executing",
+                ],
+            )
         assert (tmp_path / "later/output/a.png").exists()
 
 
@@ -611,6 +628,62 @@ async def test_a_prompt_that_ends_while_it_is_taken_out(tmp_path: Path) -> None:
         assert (await s.heard.end("p1")).type == "execution_success"
 
 
+# Withdrawing
+
+
+async def test_withdrawing_is_silent(tmp_path: Path) -> None:
+    async with studio(tmp_path) as s:
+        await s.submit("p1")
+        await s.submit("p2", 1.0)
+        assert await s.engine.withdraw("p2")
+        assert not await s.engine.withdraw("p2")
+        s.fake.take()
+        assert not await s.engine.withdraw("p1")
+        assert s.fake.interrupts == []
+        await s.submit("p2", -5.0)
+        assert [item[:2] for item in s.fake.pending] == [[-5.0, "p2"]]
+        s.fake.finish()
+        await s.heard.end("p1")  # by a look at the queue: whatever it had to say of p2 is said
+        assert s.heard.of("p2") == []
+        await s.fake.run()
+        assert (await s.heard.end("p2")).type == "execution_success"
+
+
+async def test_a_prompt_that_begins_while_it_is_withdrawn(tmp_path: Path) -> None:
+    async with studio(tmp_path) as s:
+        await s.submit("p1")
+
+        async def too_late(request: web.Request) -> web.Response:
+            if request.method == "GET":
+                return await s.fake._get_queue(request)
+            await s.fake.run()
+            return web.Response()
+
+        s.fake.faults["/queue"] = too_late
+        assert not await s.engine.withdraw("p1")
+        assert (await s.heard.end("p1")).type == "execution_success"
+
+
+async def test_a_prompt_is_withdrawn_when_it_is_queued(tmp_path: Path) -> None:
+    async with studio(tmp_path) as s:
+        arrived, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slow(request: web.Request) -> web.Response:
+            arrived.set()
+            await go_on.wait()
+            return web.json_response(s.fake.queue_up(await request.json()))
+
+        s.fake.faults["/prompt"] = slow
+        queued = asyncio.create_task(s.submit("p1"))
+        await arrived.wait()
+        withdrawn = asyncio.create_task(s.engine.withdraw("p1"))
+        await asyncio.sleep(0)
+        go_on.set()
+        await queued
+        assert await withdrawn
+        assert s.fake.pending == []
+
+
 # Looking up
 
 
@@ -638,6 +711,49 @@ async def test_how_prompts_ended(tmp_path: Path) -> None:
             ["execution_interrupted"],
         ]
         assert await s.engine.lookup([]) == {}
+
+
+async def test_a_queue_that_is_out_of_date(tmp_path: Path) -> None:
+    async with studio(tmp_path, timing=NOTHING_ON_ITS_OWN) as s:
+        await s.submit("p1")
+
+        async def late(request: web.Request) -> web.Response:
+            answer = await s.fake._get_queue(request)
+            if s.fake.pending:
+                await s.fake.run()
+                await s.heard.end("p1")
+            return answer
+
+        s.fake.faults["/queue"] = late
+        assert (await s.engine.lookup(["p1"]))["p1"].state == "queued"
+        assert (await s.engine.lookup(["p1"]))["p1"].state == "done"
+        await s.submit("p2")
+        s.fake.faults["/queue"] = answering(
+            200, json.dumps({"queue_running": [[0, "p1", {}, {}, []]], "queue_pending": []}), "application/json"
+        )
+        assert not await s.engine.cancel("p1")
+        await s.heard.all_of(s.fake)
+        assert s.heard.types("p1").count("execution_start") == 1
+        assert s.heard.ends("p1") == ["execution_success"]
+
+
+async def test_an_end_that_the_history_does_not_have(tmp_path: Path) -> None:
+    async with studio(tmp_path) as s:
+        for number, prompt_id in enumerate(["taken", "failed", "wiped"]):
+            await s.submit(prompt_id, float(number))
+        await s.engine.cancel("taken")
+        await s.fake.run(end="execution_error")
+        await s.fake.run()
+        for prompt_id in ("taken", "failed", "wiped"):
+            await s.heard.end(prompt_id)
+        s.fake.history.clear()
+        found = await s.engine.lookup(["taken", "failed", "wiped"])
+        assert {k: v.state for k, v in found.items()} == {"taken": "cancelled", "failed": "failed", "wiped": "done"}
+        assert found["failed"].error is not None
+        await s.submit("failed")
+        s.fake.pending.clear()
+        await s.heard.until(lambda: len(s.heard.ends("failed")) == 2)
+        assert s.heard.ends("failed") == ["execution_error", "execution_interrupted"]
 
 
 # The address

@@ -10,7 +10,8 @@ from aiohttp import web
 
 from cozygen.engines.base import EngineError, EngineUnavailable, LocalFile, OutputType
 from cozygen.engines.comfyui_http import ComfyUIEngine
-from cozygen.engines.comfyui_http.files import Reference, Remembered, parse_reference
+from cozygen.engines.comfyui_http.files import Remembered
+from cozygen.engines.comfyui_http.inputs import Reference, parse_reference
 from tests.engines.comfyui_http_fake import FAST, PNG, FakeComfy, Studio, graph, listening, studio
 
 ONE = PNG + b"one"
@@ -279,6 +280,51 @@ async def test_results_of_a_server_that_went_away_come_with_it(tmp_path: Path) -
         async with asyncio.timeout(20):
             while kept(s) != {"a.png": ONE}:
                 await asyncio.sleep(0.01)
+
+
+async def test_a_result_that_never_comes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cozygen.engines.comfyui_http.outputs._RETRY_SECONDS", 0.0)
+    async with studio(tmp_path) as s:
+
+        async def away(request: web.Request) -> web.Response:
+            return web.Response(status=503)
+
+        s.fake.faults["/view"] = away
+        await shown_by(s, "p1", s.fake.write("a.png", ONE))
+        assert s.engine._fetcher.unfinished
+        async with asyncio.timeout(20):
+            while s.engine._fetcher.unfinished:
+                await asyncio.sleep(0.01)
+        del s.fake.faults["/view"]
+        assert kept(s) == {}
+        assert await open_fully(s.engine, "a.png", "", "output") == ONE
+
+
+async def test_a_disk_that_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(stream: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    async with studio(tmp_path) as s:
+        with monkeypatch.context() as patched:
+            patched.setattr("cozygen.engines.comfyui_http.outputs._sync", full)
+            outputs = s.fake.write("a.png", ONE)
+            assert await shown_by(s, "p1", outputs) == outputs
+            assert kept(s) == {}
+        async with asyncio.timeout(40):
+            while kept(s) != {"a.png": ONE}:
+                await asyncio.sleep(0.01)
+
+
+async def test_a_disk_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(self: Path, target: Path) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", none)
+    async with studio(tmp_path) as s:
+        (s.folder / "output/b.png").write_bytes(TWO)
+        outputs = {"images": s.fake.write("a.png", ONE)["images"] + s.fake.write("b.png", ONE)["images"]}
+        await shown_by(s, "p1", outputs)
+        assert kept(s) == {"a.png": ONE, "b.png": TWO, "b (1).png": ONE}
 
 
 async def test_looking_up_fetches_too(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from cozygen.gallery.catalogue import Scope
 from cozygen.gallery.details import Enriched, describe
 from cozygen.gallery.index import IndexStore
-from cozygen.gallery.library import Change, Library
+from cozygen.gallery.library import Change, Library, by_folder
 from cozygen.gallery.metadata import FileMetadata
 from cozygen.gallery.scan import KINDS, Unreachable
 from cozygen.storage.paths import Root
@@ -194,7 +194,7 @@ def test_a_file_that_was_written_over_is_seen_by_a_thorough_scan_and_by_name(rig
         stream.write(b"longer")
     snapshot = rig.library.snapshot
     rows = [row for row in rig.library.rows(snapshot, snapshot.ids(EVERYTHING, 0, None)) if row]
-    assert rig.library.changed_names(rows) == {"": {"a.png"}}
+    assert by_folder(rig.library.differing(rows)) == {"": {"a.png"}}
     for _ in rig.library.rescan((), names={"": {"a.png", "gone.png"}}):
         pass
     assert rig.names() == ["a.png", "b.png"]

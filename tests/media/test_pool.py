@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
@@ -315,23 +313,3 @@ async def test_names_that_are_no_unicode_are_taken(make: MakePool, tmp_path: Pat
     except OSError:
         pytest.skip("this file system takes Unicode only")
     assert (await make(command=None).probe(path)).width == 64
-
-
-async def test_the_loop_is_not_held(make: MakePool, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A hundred requests at once are passed on without any of them keeping the loop for long."""
-    media = make(2, command=None)
-    path = write(tmp_path / "a.png", encoded(photo(800, 600), "PNG"))
-    loop = asyncio.get_running_loop()
-    beats: list[float] = []
-
-    async def beat() -> None:
-        while True:
-            beats.append(time.thread_time())
-            await asyncio.sleep(0)
-
-    loop.set_debug(False)
-    caplog.set_level(logging.WARNING)
-    heart = asyncio.create_task(beat())
-    await asyncio.gather(*(media.thumbnail(path, 100 + number) for number in range(20)))
-    heart.cancel()
-    assert len(beats) > 20, "the loop went round while the workers worked"

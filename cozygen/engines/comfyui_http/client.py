@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -144,7 +145,7 @@ class ComfyClient:
             case aiohttp.ClientConnectorDNSError():
                 return EngineUnavailable(f"There is no host of the name in {self.shown}. Mend the engine's URL.")
             case aiohttp.ClientConnectorError():
-                reason = error.strerror or "no connection"
+                reason = os.strerror(error.errno).lower() if error.errno else "no connection"
                 return EngineUnavailable(
                     f"No ComfyUI answers at {self.shown} ({reason}). Start it there, or choose another engine."
                 )

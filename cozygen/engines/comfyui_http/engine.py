@@ -1,33 +1,16 @@
-"""Any ComfyUI server as our engine.
-
-Prompts go in through ``POST /prompt``; one websocket tells what becomes of them. The socket is not to be relied on:
-it breaks, the server forgets who is connected when an old connection ends late, and after a restart it knows
-nothing. So every prompt of ours is compared with ``/queue`` and ``/history`` whenever the socket comes back, and from
-time to time while it lives; what had been missed is told then. Whatever tells it first, an end is told once.
-"""
+"""Any ComfyUI server as our engine: prompts, what there is to choose from, and files."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import random
-import re
-import time
-import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from cozygen.engines.base import (
     Accepted,
-    ConnectionEvent,
     EngineError,
-    EngineEvent,
     EngineUnavailable,
     Event,
     Graph,
@@ -35,27 +18,23 @@ from cozygen.engines.base import (
     LocalFile,
     Outcome,
     OutputType,
-    PreviewEvent,
     PromptRejected,
     Submission,
 )
-from cozygen.engines.comfyui_http import frames, history
+from cozygen.engines.comfyui_http import history
 from cozygen.engines.comfyui_http.catalogue import Catalogue
-from cozygen.engines.comfyui_http.client import AnswerLost, BadStatus, ComfyClient, parse_json_aside, version_of
-from cozygen.engines.comfyui_http.files import InputSender, OutputFetcher, ViewedFile, open_view
-from cozygen.engines.comfyui_http.flights import Flight, Flights, Lane
+from cozygen.engines.comfyui_http.client import AnswerLost, BadStatus, ComfyClient, version_of
+from cozygen.engines.comfyui_http.files import ViewedFile, open_view
+from cozygen.engines.comfyui_http.flights import Flight
+from cozygen.engines.comfyui_http.follower import Follower, Timing
+from cozygen.engines.comfyui_http.inputs import InputSender
+from cozygen.engines.comfyui_http.outputs import OutputFetcher
 from cozygen.engines.comfyui_http.refusals import check_graph, rejection
 from cozygen.engines.comfyui_http.tasks import Tasks
 from cozygen.storage.paths import PathError, Root
 
 log = logging.getLogger(__name__)
 
-_SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_IDS = uuid.UUID("6a0f6d44-3a0c-4d69-9c5e-5d0a2c3e7b51")
-_OF_THE_RUNNING = ("executing", "progress", "progress_state", "cozygen_batch_ready", "cozygen_video_ready")
-_WITH_FILES = ("executed", "cozygen_batch_ready", "cozygen_video_ready")
-_PREVIEW_BACKLOG = 64
-_STASH = 2000
 _SCANNED_HISTORY = 200
 
 
@@ -70,7 +49,6 @@ class ComfyUIEngine:
     ) -> None:
         self._timing = timing or Timing()
         self._client = ComfyClient(url)
-        self._client_id = uuid.uuid4().hex
         self._tasks = Tasks()
         self._roots: dict[OutputType, Root] = {
             "output": Root(output_dir),
@@ -80,51 +58,30 @@ class ComfyUIEngine:
         self._catalogue = Catalogue(self._client, self._tasks)
         self._fetcher = OutputFetcher(self._client, self._roots["output"], self._tasks, wait=self._timing.hold)
         self._sender = InputSender(self._client, self._roots, self._fetcher)
-        self._events: asyncio.Queue[Event | None] = asyncio.Queue()
-        self._flights = Flights()
-        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._follower = Follower(self._client, self._fetcher, self._tasks, self._timing, self._catalogue.forget)
         self._submits: dict[str, asyncio.Task[Accepted]] = {}
-        self._abandoned: dict[str, float] = {}
-        self._found_queued: set[str] = set()
-        self._honours_ids: bool | None = None
-        self._stash: deque[tuple[str, dict[str, Any]]] = deque(maxlen=_STASH)
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._epoch = 0
-        self._told: bool | None = None
-        self._settled = asyncio.Event()
-        self._connect_now = asyncio.Event()
-        self._nudge = asyncio.Event()
-        self._checking = asyncio.Lock()
-        self._service: list[asyncio.Task[None]] = []
         self._closed = False
 
-    # Life
+    @property
+    def url(self) -> str:
+        """The server's address without its password."""
+        return self._client.shown
 
     async def start(self) -> None:
         """Begin to connect; see `Engine.start`."""
-        if not self._service and not self._closed:
-            self._service = [self._tasks.start(self._listen()), self._tasks.start(self._watch())]
+        if not self._closed:
+            self._follower.start()
 
     async def close(self) -> None:
         """Disconnect. What is queued on the server goes on there."""
         self._closed = True
         await self._tasks.close()
         await self._client.close()
-        self._events.put_nowait(None)
+        self._follower.finish()
 
-    async def events(self) -> AsyncIterator[Event]:
+    def events(self) -> AsyncIterator[Event]:
         """See `Engine.events`."""
-        while True:
-            event = await self._events.get()
-            if event is None:
-                self._events.put_nowait(None)
-                return
-            yield event
-
-    def _publish(self, event: Event) -> None:
-        if isinstance(event, PreviewEvent) and self._events.qsize() > _PREVIEW_BACKLOG:
-            return  # the next one is better
-        self._events.put_nowait(event)
+        return self._follower.events()
 
     async def health(self) -> Health:
         """See `Engine.health`; never raises because the server is away."""
@@ -137,7 +94,7 @@ class ComfyUIEngine:
         if version is None:
             return Health(ok=False, engine="comfyui", version="", url=shown, note=f"{shown} is not a ComfyUI.")
         note = f"ComfyUI {version} on {_device(stats)} at {shown}."
-        if self._service and self._socket is None:
+        if self._follower.deaf:
             note += " Its event stream is not connected: progress comes late."
         return Health(ok=True, engine="comfyui", version=version, url=shown, note=note)
 
@@ -157,7 +114,7 @@ class ComfyUIEngine:
         if task is None:
             # It goes on when the caller is gone, so that we always learn what became of the prompt.
             task = self._submits[prompt_id] = self._tasks.start(self._submit(submission))
-            task.add_done_callback(lambda _: self._submitted(prompt_id))
+            task.add_done_callback(lambda _: self._submits.pop(prompt_id, None))
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -165,62 +122,47 @@ class ComfyUIEngine:
                 raise EngineUnavailable("The studio is shutting down.") from None
             raise
 
-    def _submitted(self, prompt_id: str) -> None:
-        self._submits.pop(prompt_id, None)
-        if not self._submits:
-            self._stash.clear()
-
     async def _submit(self, submission: Submission) -> Accepted:
-        await self._await_socket()
+        await self._follower.await_socket()
         already = await self._already_queued(submission)
         if already is not None:
             return already
         check_graph(submission.graph)
         graph = await self._sender.prepare(submission.graph)
-        flight = self._take_off(submission.prompt_id, _remote_id(submission.prompt_id), submission.number)
-        epoch = self._epoch if self._socket is not None else -1
+        flight = self._follower.take_off(submission.prompt_id, submission.number)
         try:
             answer = await self._post(submission, graph, flight)
         except AnswerLost as error:
             answer = await self._after_doubt(flight, error)
         except BaseException:
-            self._flights.remove(flight)
+            self._follower.drop(flight)
             raise
-        self._landed(flight, answer, epoch)
-        outputs = answer.get("outputs")
-        if outputs is None:
-            outputs = await self._outputs_of(submission, answer.get("node_errors"))
-        number = answer.get("number")
-        errors = answer.get("node_errors")
+        self._follower.landed(flight, answer.get("prompt_id", flight.remote_id))
+        number, errors, outputs = (answer.get(key) for key in ("number", "node_errors", "outputs"))
+        errors = errors if isinstance(errors, dict) else {}
         return Accepted(
             submission.prompt_id,
             float(number) if isinstance(number, int | float) else submission.number,
-            outputs,
-            errors if isinstance(errors, dict) else {},
+            await self._outputs_of(submission, errors) if outputs is None else outputs,
+            errors,
         )
 
     async def _already_queued(self, submission: Submission) -> Accepted | None:
         """The answer for a prompt that is queued or running, None for one that is to be queued."""
         prompt_id = submission.prompt_id
-        tracked = self._flights.get(prompt_id)
-        never_looked = self._epoch == 0
-        if not (tracked or never_looked or prompt_id in self._abandoned or prompt_id in self._found_queued):
+        if not self._follower.may_be_queued(prompt_id):
             return None
-        self._abandoned.pop(prompt_id, None)
-        item = _find(await self._queue(), prompt_id)
+        item = history.find_item(await self._follower.queue(), prompt_id)
         if item is None:
-            if tracked is not None:
-                tracked.ended = True  # another one begins
-                self._flights.remove(tracked)
             return None
-        self._adopt(prompt_id, item)
+        self._follower.adopt(prompt_id, item)
         return Accepted(prompt_id, item.number, item.outputs)
 
     async def _post(self, submission: Submission, graph: Graph, flight: Flight) -> dict[str, Any]:
         body: dict[str, Any] = {
             "prompt": graph,
             "prompt_id": flight.remote_id,
-            "client_id": self._client_id,
+            "client_id": self._follower.client_id,
             "number": submission.number,
             "extra_data": {**submission.extra_data, history.MARKER: submission.prompt_id},
         }
@@ -243,25 +185,22 @@ class ComfyUIEngine:
             if flight.started or flight.ended:
                 return {}
             try:
-                item = _find(await self._queue(), flight.prompt_id)
+                item = history.find_item(await self._follower.queue(), flight.prompt_id)
                 if item is not None:
                     return {"prompt_id": item.remote_id, "number": item.number, "outputs": item.outputs}
-                if await self._history(flight.remote_id) is not None:
+                if await self._follower.entry_of(flight.remote_id) is not None:
                     return {}
             except EngineError:
                 continue
-        self._flights.remove(flight)
-        self._abandoned[flight.prompt_id] = time.monotonic() + self._timing.abandon
-        self._nudge.set()
+        self._follower.abandon(flight)
         raise error
 
-    async def _outputs_of(self, submission: Submission, node_errors: Any) -> list[str]:
+    async def _outputs_of(self, submission: Submission, errors: dict[str, Any]) -> list[str]:
         """The output nodes that are going to run. ComfyUI does not tell; empty when it does not tell its nodes either.
 
-        In its answer, `node_errors` names the outputs that are left out as ``dependent_outputs``.
+        `errors` are the ``node_errors`` of its answer, which name the outputs that are left out.
         """
         classes = await self._catalogue.output_classes()
-        errors = node_errors if isinstance(node_errors, dict) else {}
         left_out = set(errors)
         for entry in errors.values():
             dependent = entry.get("dependent_outputs") if isinstance(entry, dict) else None
@@ -278,70 +217,84 @@ class ComfyUIEngine:
 
     async def cancel(self, prompt_id: str) -> bool:
         """See `Engine.cancel`."""
+        await self._submitted(prompt_id)
+        follower = self._follower
+        for _ in range(3):
+            item = history.find_item(await follower.queue(), prompt_id)
+            flight = follower.flights.get(prompt_id) if item is None else follower.adopt(prompt_id, item)
+            if flight is not None:
+                flight.cancelling = True  # whatever has become of it, it is not to be queued again
+            if item is None or flight is None:
+                return False
+            if item.running:
+                await follower.interrupt(item.remote_id)
+                return True
+            await follower.delete(item.remote_id)
+            if history.find_item(await follower.queue(), prompt_id) is None:
+                entry = await follower.entry_of(item.remote_id)
+                if entry is not None:
+                    follower.conclude(flight, entry)  # it has run in this very moment
+                else:
+                    follower.end(flight, "execution_interrupted", history.interrupted(prompt_id))
+                return True
+        return True  # it began to run: the next look interrupts it
+
+    async def withdraw(self, prompt_id: str) -> bool:
+        """See `Engine.withdraw`."""
+        await self._submitted(prompt_id)
+        return await self._follower.withdraw(prompt_id)
+
+    async def _submitted(self, prompt_id: str) -> None:
+        """Wait until a prompt that is being queued is queued, or is not."""
         under_way = self._submits.get(prompt_id)
         if under_way is not None:
             await asyncio.wait([under_way])
-        for _ in range(3):
-            item = _find(await self._queue(), prompt_id)
-            if item is None:
-                gone = self._flights.get(prompt_id)
-                if gone is not None:
-                    gone.cancelling = True  # whatever became of it, it is not to be queued again
-                return False
-            flight = self._adopt(prompt_id, item)
-            flight.cancelling = True
-            if item.running:
-                await self._interrupt(item.remote_id)
-                return True
-            await self._delete(item.remote_id)
-            if _find(await self._queue(), prompt_id) is None:
-                entry = await self._history(item.remote_id)
-                if entry is not None:
-                    self._conclude(flight, entry)  # it has run in this very moment
-                else:
-                    self._end(flight, "execution_interrupted", history.interrupted(prompt_id))
-                return True
-        return True  # it began to run: the next look interrupts it
 
     async def lookup(self, prompt_ids: Sequence[str]) -> dict[str, Outcome]:
         """See `Engine.lookup`. Results are fetched on the way."""
         if not prompt_ids:
             return {}
         outcomes: dict[str, Outcome] = {}
-        entries: dict[str, dict[str, Any]] = {}
-        items = {item.marker or item.remote_id: item for item in await self._queue()}
-        missing: list[str] = []
-        for prompt_id in dict.fromkeys(prompt_ids):
-            item = items.get(prompt_id) or items.get(_remote_id(prompt_id))
+        # The queue first: a prompt goes from there into the history at one stroke, so that it is in one of both.
+        items = {item.marker or item.remote_id: item for item in await self._follower.queue()}
+        for prompt_id in prompt_ids:
+            item = items.get(prompt_id) or items.get(history.remote_id_of(prompt_id))
             if item is not None:
-                self._adopt(prompt_id, item)
+                self._follower.adopt(prompt_id, item)
                 outcomes[prompt_id] = Outcome("running" if item.running else "queued")
-            else:
-                missing.append(prompt_id)
-        found = await asyncio.gather(*(self._history(self._remote_id_of(prompt_id)) for prompt_id in missing))
-        entries.update((prompt_id, entry) for prompt_id, entry in zip(missing, found, strict=True) if entry is not None)
-        if len(entries) < len(missing) and self._honours_ids is not True:
-            for marker, entry in (await self._marked_history()).items():
-                if marker in missing:
-                    entries.setdefault(marker, entry)
+        missing = [prompt_id for prompt_id in dict.fromkeys(prompt_ids) if prompt_id not in outcomes]
+        entries = await self._entries(missing)
         for prompt_id in missing:
-            flight = self._flights.get(prompt_id)
+            flight = self._follower.flights.get(prompt_id)
             if flight is not None and flight.accepted and prompt_id in entries:
-                self._conclude(flight, entries[prompt_id])
+                self._follower.conclude(flight, entries[prompt_id])
             elif flight is not None and flight.accepted:
-                flight.ended = True  # the caller knows now that it is lost
-                self._flights.remove(flight)
-        outcomes.update(zip(entries, await asyncio.gather(*map(self._outcome, entries.items())), strict=True))
-        self._nudge.set()
+                self._follower.drop(flight)  # whoever asks knows now that it is lost
+        found = await asyncio.gather(*(self._outcome(prompt_id, entries.get(prompt_id)) for prompt_id in missing))
+        outcomes.update((prompt_id, o) for prompt_id, o in zip(missing, found, strict=True) if o is not None)
+        self._follower.nudge()
         return outcomes
 
-    def _remote_id_of(self, prompt_id: str) -> str:
-        flight = self._flights.get(prompt_id)
-        return _remote_id(prompt_id) if flight is None else flight.remote_id
+    async def _entries(self, prompt_ids: list[str]) -> dict[str, dict[str, Any]]:
+        """What the history has of these prompts."""
+        follower = self._follower
+        flights = [follower.flights.get(prompt_id) for prompt_id in prompt_ids]
+        names = [
+            flight.remote_id if flight else history.remote_id_of(prompt_id)
+            for flight, prompt_id in zip(flights, prompt_ids, strict=True)
+        ]
+        found = await asyncio.gather(*map(follower.entry_of, names))
+        entries = {prompt_id: e for prompt_id, e in zip(prompt_ids, found, strict=True) if e is not None}
+        if len(entries) < len(prompt_ids) and follower.honours_ids is not True:
+            marked = await self._marked_history()
+            entries.update((prompt_id, marked[prompt_id]) for prompt_id in prompt_ids if prompt_id in marked)
+        return entries
 
-    async def _outcome(self, named: tuple[str, dict[str, Any]]) -> Outcome:
-        prompt_id, entry = named
-        fetching = self._fetching.get(prompt_id)
+    async def _outcome(self, prompt_id: str, entry: dict[str, Any] | None) -> Outcome | None:
+        if entry is None:
+            told = self._follower.ended.get(prompt_id)
+            return None if told is None else history.outcome_of_end(*told)
+        fetching = self._follower.fetching.get(prompt_id)
         if fetching is not None:
             await asyncio.wait([fetching])
         outcome = history.outcome_of(entry, prompt_id)
@@ -417,16 +370,6 @@ class ComfyUIEngine:
             return LocalFile(path)
         remote = self._fetcher.remote_name(subfolder, filename) if type == "output" else filename
         return await open_view(self._client, remote, subfolder, type)
-
-
-def _remote_id(prompt_id: str) -> str:
-    """The id that we give a prompt on the server: its own, or one made from it when that has no place in a path."""
-    return prompt_id if _SAFE_ID.fullmatch(prompt_id) else str(uuid.uuid5(_IDS, prompt_id))
-
-
-def _find(items: list[history.QueueItem], prompt_id: str) -> history.QueueItem | None:
-    remote_id = _remote_id(prompt_id)
-    return next((i for i in items if i.marker == prompt_id or (i.marker is None and i.remote_id == remote_id)), None)
 
 
 def _device(stats: dict[str, Any]) -> str:

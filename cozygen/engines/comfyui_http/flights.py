@@ -63,7 +63,8 @@ class Flight:
 
     `remote_id`: the server's id of it, which older servers choose themselves. `epoch`: the connection during which
     the server was last known to have it. `adopted`: queued by an earlier run of ours, so that the server sends its
-    events to nobody.
+    events to nobody. `finishing`: the server has said that no node runs any more. `missed`: how many looks in a row
+    have not found it in the queue. `shown`: the nodes whose output has been told.
     """
 
     prompt_id: str
@@ -75,6 +76,7 @@ class Flight:
     started: bool = False
     ended: bool = False
     cancelling: bool = False
+    finishing: bool = False
     epoch: int = -1
     missed: int = 0
     shown: set[str] = field(default_factory=set)

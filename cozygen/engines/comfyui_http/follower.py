@@ -24,8 +24,9 @@ import aiohttp
 from cozygen.engines.base import ConnectionEvent, EngineError, EngineEvent, Event, PreviewEvent
 from cozygen.engines.comfyui_http import frames, history
 from cozygen.engines.comfyui_http.client import ComfyClient, parse_json_aside
-from cozygen.engines.comfyui_http.files import OutputFetcher, Remembered
+from cozygen.engines.comfyui_http.files import Remembered
 from cozygen.engines.comfyui_http.flights import Flight, Flights, Lane
+from cozygen.engines.comfyui_http.outputs import OutputFetcher
 from cozygen.engines.comfyui_http.tasks import Tasks
 
 log = logging.getLogger(__name__)
@@ -238,7 +239,7 @@ class Follower:
         flights = list(self.flights)
         if not (flights or self._abandoned or self._fetcher.unfinished):
             return None
-        waits = any(flight.adopted or flight.cancelling or flight.missed for flight in flights)
+        waits = any(f.adopted or f.cancelling or f.finishing or f.missed for f in flights)
         return self._timing.check_soon if waits or self._socket is None else self._timing.check
 
     # What the server has of ours
@@ -247,7 +248,7 @@ class Follower:
         """What runs and waits on the server, whoever queued it."""
         return history.parse_queue(await self._client.get_object("queue"))
 
-    async def history(self, remote_id: str) -> dict[str, Any] | None:
+    async def entry_of(self, remote_id: str) -> dict[str, Any] | None:
         """The server's account of an ended prompt."""
         found = (await self._client.get_object("history", remote_id)).get(remote_id)
         return found if isinstance(found, dict) else None
@@ -259,6 +260,19 @@ class Follower:
     async def delete(self, remote_id: str) -> None:
         """Take a waiting prompt out; nothing happens when it does not wait."""
         await self._client.post("queue", body={"delete": [remote_id]})
+
+    async def withdraw(self, prompt_id: str) -> bool:
+        """Take a prompt that still waits out, and tell nothing of it. False when it runs or is not there."""
+        async with self._checking:  # which would tell that it is gone
+            item = history.find_item(await self.queue(), prompt_id)
+            if item is None or item.running:
+                return False
+            await self.delete(item.remote_id)
+            began = history.find_item(await self.queue(), prompt_id) or await self.entry_of(item.remote_id)
+            flight = self.flights.get(prompt_id)
+            if flight is not None and not began:
+                self.drop(flight)
+            return not began
 
     def may_be_queued(self, prompt_id: str) -> bool:
         """Whether the server may have a prompt that is about to be queued."""
@@ -288,25 +302,33 @@ class Follower:
         return -1 if self._socket is None else self.epoch
 
     def landed(self, flight: Flight, remote_id: str) -> None:
-        """The server has the prompt; events may have come before its answer."""
-        remote_id = answer.get("prompt_id", flight.remote_id)
-        self.honours_ids = remote_id == _remote_id(flight.prompt_id)
-        flight.accepted, flight.epoch = True, epoch
+        """The server has the prompt, and calls it `remote_id`. Events may have come before it said so."""
+        self.honours_ids = remote_id == history.remote_id_of(flight.prompt_id)
+        flight.accepted = True
         if not self.honours_ids and not flight.ended:
             self.flights.rename(flight, remote_id)
             for kind, data in list(self._stash):
                 if data.get("prompt_id") == remote_id and not flight.ended:
                     self._take_for(flight, kind, data)
+        if not self._expecting:
+            self._stash.clear()
         self._nudge.set()
 
-    def adopt(self, prompt_id: str, item: history.QueueItem) -> Flight:
-        """Follow a prompt that is on the server already."""
+    @property
+    def _expecting(self) -> bool:
+        """Whether a prompt is on its way whose id on the server is not known yet."""
+        return self.honours_ids is not True and any(not flight.accepted for flight in self.flights)
+
+    def adopt(self, prompt_id: str, item: history.QueueItem) -> Flight | None:
+        """Follow a prompt that is on the server already; None when its end has been told: the item is out of date."""
         flight = self.flights.get(prompt_id)
         if flight is None:
+            if self.ended.get(prompt_id) is not None:
+                return None
             flight = self._new_flight(prompt_id, item.remote_id, item.number)
             flight.adopted = True
         flight.accepted = True
-        flight.epoch, flight.missed = self.epoch if self._socket is not None else -1, 0
+        flight.epoch, flight.missed = self._present, 0
         if item.running:
             self._begin(flight)
         self._nudge.set()
@@ -342,7 +364,7 @@ class Follower:
         flight = self.flights.by_remote_id(data["prompt_id"])
         if flight is not None:
             self._take_for(flight, kind, data)
-        elif self._submits and self.honours_ids is not True:
+        elif self._expecting:
             self._stash.append((kind, data))  # perhaps of a prompt whose id the server is about to tell us
 
     def _take_for(self, flight: Flight, kind: str, data: dict[str, Any]) -> None:
@@ -360,10 +382,13 @@ class Follower:
                 self.end(flight, kind, data)
                 return
             case "executing" if data.get("node") is None:
-                return  # told together with the end
+                # Told together with the end. Old servers have no other event for a good one: the history knows.
+                flight.finishing = True
+                self._nudge.set()
+                return
             case "executed":
                 flight.shown.add(str(data.get("node")))
-        if kind in ("executing", "progress", "progress_state", "executed", "execution_cached"):
+        if kind in _OF_A_BEGUN:
             self._begin(flight)
         self._put(flight, kind, data)
 
@@ -375,13 +400,14 @@ class Follower:
         self.flights.running = flight
 
     def end(self, flight: Flight, kind: str, data: dict[str, Any]) -> None:
+        """Tell how a prompt ended, unless that has been told."""
         if flight.ended:
             return
-        flight.ended = True
-        self.flights.remove(flight)
+        self.drop(flight)
+        self.ended[flight.prompt_id] = (kind, data)
+        self._put(flight, kind, data)
         if flight.started:
             self._put(flight, "executing", {"node": None, "prompt_id": flight.prompt_id})
-        self._put(flight, kind, data)
         self._nudge.set()
 
     def _put(self, flight: Flight, kind: str, data: dict[str, Any]) -> None:
@@ -448,16 +474,17 @@ class Follower:
                         await self.interrupt(flight.remote_id)
 
     async def _check_absent(self, flight: Flight, epoch: int) -> None:
-        entry = await self.history(flight.remote_id)
+        entry = await self.entry_of(flight.remote_id)
         if flight.ended:
             return
         flight.missed += 1
-        connected = self._socket is not None and flight.epoch == epoch == self.epoch
-        if connected and flight.missed < 2 and not flight.adopted:
+        connected = flight.epoch == epoch == self._present
+        expected = flight.adopted or flight.finishing  # that the socket does not tell the end
+        if connected and flight.missed < 2 and not expected:
             return  # its last events may be on their way
         if entry is not None:
             self.conclude(flight, entry)
-            if connected and self._socket is not None and not flight.adopted:
+            if connected and not expected and self._socket is not None:
                 log.warning("ComfyUI does not send its events to us any more; connecting anew")
                 await self._socket.close()
         elif connected or flight.cancelling:
@@ -465,8 +492,7 @@ class Follower:
             self.end(flight, "execution_interrupted", history.interrupted(flight.prompt_id))
         else:
             log.warning("ComfyUI has lost %s", flight.prompt_id)
-            flight.ended = True
-            self.flights.remove(flight)
+            self.drop(flight)
             self._put(flight, "cozygen_lost", {"prompt_id": flight.prompt_id})
 
     def conclude(self, flight: Flight, entry: dict[str, Any]) -> None:

@@ -7,7 +7,9 @@ output node ids]``. ``/history``: ``{prompt id: {"prompt": item, "outputs", "sta
 
 from __future__ import annotations
 
+import re
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +18,9 @@ from cozygen.engines.base import Outcome
 
 MARKER = "cozygen_prompt_id"
 """Key of ``extra_data`` that holds our id of a prompt, for servers too old to take it as the prompt's own id."""
+
+_SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_IDS = uuid.UUID("6a0f6d44-3a0c-4d69-9c5e-5d0a2c3e7b51")
 
 ENDS = ("execution_success", "execution_error", "execution_interrupted")
 _STATES: dict[str, Literal["done", "failed", "cancelled"]] = {
@@ -54,6 +59,17 @@ def _queue_item(raw: Any, running: bool) -> QueueItem | None:
     number = float(raw[0]) if isinstance(raw[0], int | float) else 0.0
     outputs = raw[4] if len(raw) > 4 and isinstance(raw[4], list) else []
     return QueueItem(raw[1], marker_of(raw), number, [str(node) for node in outputs], running)
+
+
+def remote_id_of(prompt_id: str) -> str:
+    """The id that we give a prompt on the server: its own, or one made from it when that has no place in a path."""
+    return prompt_id if _SAFE_ID.fullmatch(prompt_id) else str(uuid.uuid5(_IDS, prompt_id))
+
+
+def find_item(items: list[QueueItem], prompt_id: str) -> QueueItem | None:
+    """Our prompt in a queue."""
+    remote_id = remote_id_of(prompt_id)
+    return next((i for i in items if i.marker == prompt_id or (i.marker is None and i.remote_id == remote_id)), None)
 
 
 def marker_of(raw: Any) -> str | None:
@@ -128,6 +144,11 @@ def _end(
         "current_outputs": [],
         "timestamp": now(),
     }
+
+
+def outcome_of_end(kind: str, data: dict[str, Any]) -> Outcome:
+    """An end that has been told, where the history does not have it. The outputs are not known any more."""
+    return Outcome(_STATES[kind], error=data if kind == "execution_error" else None, messages=[[kind, data]])
 
 
 def interrupted(prompt_id: str) -> dict[str, Any]:

@@ -388,11 +388,11 @@ def _is_sampler(node: Node) -> bool:
 def _is_generator(node: Node) -> bool:
     """Whether the node makes a picture of a text by itself."""
     inputs = node.inputs
-    return (
-        any(name in inputs for name in ("positive", *_PROMPTS))
-        and any(name in inputs for name in _BESIDE_A_PROMPT)
-        and "clip" not in inputs
-    )
+    if "clip" in inputs:
+        return False  # it encodes the text for somebody else
+    if "text" in inputs and not _present(node, ("positive", *_PROMPTS[:4])):
+        return bool(_present(node, _SEEDS))  # lest a caption that is drawn on a picture be taken for its prompt
+    return bool(_present(node, ("positive", *_PROMPTS)) and _present(node, _BESIDE_A_PROMPT))
 
 
 # Ways upstream: the inputs of a node that are followed

@@ -31,6 +31,7 @@ _NAMES = {
     0x9C9E: "xpkeywords",
     0x9C9F: "xpsubject",
 }
+_TURNED = range(5, 9)  # orientations in which width and height change places
 _XP = range(0x9C9B, 0x9CA0)  # Windows' own tags: UTF-16, little-endian
 _COMFY = range(0x0100, 0x0111)
 _KEYED = re.compile(r"([A-Za-z_][\w .\-]{0,63}):\s*(?=[\[{\"])")
@@ -43,7 +44,7 @@ def read(found: Found, block: bytes) -> None:
     if block.startswith(b"Exif\0"):
         block = block[6:]
     try:
-        _read(over_bytes(block), found, is_file=False)
+        _read(over_bytes(block), found)
     except Damaged:
         return  # the picture around it may be sound, and what came before the damage is kept
 
@@ -51,27 +52,28 @@ def read(found: Found, block: bytes) -> None:
 def read_file(source: ByteSource, found: Found) -> None:
     """Gather what a TIFF file tells. Raises `Damaged`."""
     found.container = "tiff"
-    _read(source, found, is_file=True)
+    numbers = _read(source, found)
+    found.size(numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0))
 
 
-def _read(source: ByteSource, found: Found, *, is_file: bool) -> None:
+def _read(source: ByteSource, found: Found) -> dict[int, int]:
+    """Gather the texts of the first and the Exif directory. The answer is the numbers of the first."""
     order = {b"II": "little", b"MM": "big"}.get(source.some(0, 2))
-    if order is None:
-        return
-    tiff = _Tiff(source, big_endian=order == "big")
     numbers: dict[int, int] = {}
+    if order is None:
+        return numbers
+    tiff = _Tiff(source, big_endian=order == "big")
     for tag, kind, data in tiff.directory(tiff.first, found):
         if kind in _NUMBERS:
             numbers.setdefault(tag, tiff.number(data))
         else:
             _take(found, tag, data, big_endian=tiff.big_endian)
-    if is_file:
-        width, height = numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0)
-        found.size(*((height, width) if numbers.get(_ORIENTATION) in range(5, 9) else (width, height)))
+    found.is_turned = numbers.get(_ORIENTATION) in _TURNED
     if _EXIF_DIRECTORY in numbers:
         for tag, kind, data in tiff.directory(numbers[_EXIF_DIRECTORY], found):
             if kind not in _NUMBERS:
                 _take(found, tag, data, big_endian=tiff.big_endian)
+    return numbers
 
 
 class _Tiff:

@@ -25,6 +25,7 @@ class Found:
     height: int | None = None
     duration: float | None = None
     fps: float | None = None
+    is_turned: bool = False  # by its EXIF, which comes before or after the size
     texts: list[tuple[str, str]] = field(default_factory=list)
     _left: int = _MAX_TOTAL
 

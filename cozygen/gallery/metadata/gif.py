@@ -6,7 +6,8 @@ from cozygen.gallery.metadata import texts, xmp
 from cozygen.gallery.metadata.bytesource import ByteSource, Damaged
 from cozygen.gallery.metadata.found import Found
 
-_EXAMINED = 4 * 1024 * 1024  # bytes; the blocks have 256, and comments come before the pictures
+_EXAMINED = 2 * 1024 * 1024  # bytes; the blocks have 256, and comments come before the pictures
+_MAX_BLOCKS = 20_000
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
 _CONTROL, _COMMENT, _APPLICATION = 0xF9, 0xFE, 0xFF
 _XMP = b"XMP DataXMP"
@@ -33,7 +34,9 @@ def _palette(flags: int) -> int:
 
 def _blocks(data: bytes, at: int, found: Found) -> None:
     frames = hundredths = 0
-    while data[at] != _END:
+    for _ in range(_MAX_BLOCKS):
+        if data[at] == _END:
+            break
         if data[at] == _IMAGE:
             frames += 1
             at = _end_of_blocks(data, at + 11 + _palette(data[at + 9]))
@@ -48,6 +51,8 @@ def _blocks(data: bytes, at: int, found: Found) -> None:
                 xmp.read(found, data[start + 12 : at - _TRAILER])
         else:
             raise Damaged(f"no block at byte {at}")
+    else:
+        raise Damaged("too many parts")
     if frames > 1 and hundredths:
         found.timing(hundredths / 100, frames * 100 / hundredths)
 

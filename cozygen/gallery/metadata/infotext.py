@@ -16,7 +16,7 @@ from cozygen.gallery.metadata.model import Lora, Summary
 MAX_LENGTH = 256 * 1024
 """Characters of a text that are looked at."""
 
-_MAX_SETTINGS = 512
+_MAX_SETTINGS = 1024
 _MAX_LORAS = 256
 _NEGATIVE = "Negative prompt:"
 _NAME = re.compile(r"\w[\w /()+.\-]{0,63}")
@@ -104,7 +104,9 @@ def _settings(text: str) -> dict[str, str]:
     """``Name: value, ...``. What has no name is passed over. Of a name given twice, the first value holds."""
     settings: dict[str, str] = {}
     at = 0
-    while at < len(text) and len(settings) < _MAX_SETTINGS:
+    for _ in range(_MAX_SETTINGS):
+        if at >= len(text):
+            break
         colon = text.find(":", at, at + 256)
         name = text[at:colon].strip(" ,\n\t") if colon >= 0 else ""
         if not _NAME.fullmatch(name):

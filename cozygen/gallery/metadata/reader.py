@@ -80,7 +80,7 @@ def interpret(found: Found, problem: str | None = None) -> FileMetadata:
     entries = dict(found.texts)
     _unpack(entries)
     prompt = _graph(found, entries)
-    workflow = _workflow_text(entries)
+    workflow = _workflow_text(entries, has_graph=prompt is not None)
     parameters = _infotext(entries)
     source: str | None = None
     document: dict[str, Any] | None = None
@@ -93,10 +93,12 @@ def interpret(found: Found, problem: str | None = None) -> FileMetadata:
     used = {_RAW}
     used |= {_PROMPT} if prompt is not None else set()
     used |= {_WORKFLOW} if workflow is not None else set()
+    # In these formats a decoder turns the picture itself, whatever the EXIF says.
+    is_turned = found.is_turned and found.container not in ("avif", "heif")
     return FileMetadata(
         container=found.container,
-        width=found.width,
-        height=found.height,
+        width=found.height if is_turned else found.width,
+        height=found.width if is_turned else found.height,
         duration=found.duration,
         fps=found.fps,
         source=source,
@@ -161,12 +163,13 @@ def _is_node(value: Any) -> bool:
     )
 
 
-def _workflow_text(entries: dict[str, str]) -> str | None:
-    """The UI-format workflow: an object with a list of nodes. Not parsed here: it is the largest text by far."""
+def _workflow_text(entries: dict[str, str], *, has_graph: bool) -> str | None:
+    """The UI-format workflow: an object with a list of nodes. Beside a graph it is taken unparsed: it is the largest
+    text by far, and of no use until somebody opens it."""
     for key in (_WORKFLOW, _PROMPT):
         text = entries.get(key, "")
         if texts.looks_like_object(text) and "nodes" in text and text.rstrip().endswith(("}", '}"')):
-            if key == _WORKFLOW and '"class_type"' not in text:
+            if has_graph and key == _WORKFLOW and '"class_type"' not in text:
                 return text
             value = texts.json_object(text)
             if value is not None and isinstance(value.get("nodes"), list):

@@ -59,7 +59,7 @@ def clean(text: str) -> str:
 def json_value(text: str) -> Any:
     """The JSON value in `text`; None where there is none, and where it is too long, too deep or too large.
 
-    NaN and the infinities, which Python programs write, read as None. Lone surrogates read as U+FFFD.
+    NaN and the infinities, which Python programs write, read as None. Strings are cleaned, see `clean`.
     """
     if len(text) > MAX_JSON or (len(text) > _SMALL and _is_bomb(text)):
         return None
@@ -69,8 +69,9 @@ def json_value(text: str) -> Any:
         return None
     if text[end:].strip("\0 \t\r\n") or not _is_shallow(value):
         return None
-    # Only an escape can smuggle a surrogate in: decoded bytes hold none.
-    return _without_surrogates(value) if "\\ud" in text or "\\uD" in text else value
+    # Only an escape can smuggle them in: decoded bytes hold none.
+    is_suspect = "\\ud" in text or "\\uD" in text or "\\u0000" in text
+    return _cleaned(value) if is_suspect else value
 
 
 def json_object(text: str) -> dict[str, Any] | None:
@@ -87,7 +88,7 @@ def json_prefix(text: str, start: int) -> tuple[Any, int] | None:
         value, end = _decoder.raw_decode(text, start)
     except (ValueError, RecursionError):
         return None
-    return (_without_surrogates(value), end) if _is_shallow(value) else None
+    return (_cleaned(value), end) if _is_shallow(value) else None
 
 
 def looks_like_object(text: str) -> bool:
@@ -141,12 +142,12 @@ def _is_shallow(value: Any) -> bool:
     return not level
 
 
-def _without_surrogates(value: Any) -> Any:
-    """The value, of bounded depth, with every string cleaned of lone surrogates."""
+def _cleaned(value: Any) -> Any:
+    """The value, of bounded depth, with every string cleaned."""
     if isinstance(value, str):
-        return value if value.isascii() else _SURROGATES.sub("\ufffd", value)
+        return clean(value)
     if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
+        return [_cleaned(item) for item in value]
     if isinstance(value, dict):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {clean(key): _cleaned(item) for key, item in value.items()}
     return value

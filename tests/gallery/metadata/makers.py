@@ -113,6 +113,7 @@ def film(path: Path, metadata: dict[str, str], options: dict[str, str] | None = 
     with av.open(str(path), "w", options=options or {}) as container:
         container.metadata.update(metadata)
         stream = container.add_stream(codec, rate=24)
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
         for _ in range(frames):
             frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
@@ -127,6 +128,7 @@ def sound(path: Path, codec: str, metadata: dict[str, str]) -> Path:
     with av.open(str(path), "w") as container:
         container.metadata.update(metadata)
         stream = container.add_stream(codec, rate=rate, layout="stereo")
+        assert isinstance(stream, av.AudioStream)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, rate * 2), np.int16), format="s16", layout="stereo")
         frame.sample_rate = rate
         container.mux(stream.encode(frame))

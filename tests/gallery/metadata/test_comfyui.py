@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cozygen.gallery.metadata import Lora, Summary, comfyui
 from tests.gallery.metadata.makers import Graph, node, text_to_image
@@ -46,7 +48,12 @@ def test_the_longer_text_is_not_taken_for_the_positive_one() -> None:
 def test_loras_in_the_order_of_their_application_and_a_vae_of_its_own() -> None:
     graph = text_to_image()
     graph["10"] = node(
-        "LoraLoader", lora_name="style\\ink.safetensors", strength_model=0.8, strength_clip=0.5, model=["4", 0], clip=["4", 1]
+        "LoraLoader",
+        lora_name="style\\ink.safetensors",
+        strength_model=0.8,
+        strength_clip=0.5,
+        model=["4", 0],
+        clip=["4", 1],
     )
     graph["11"] = node("LoraLoaderModelOnly", lora_name="detail.safetensors", strength_model=["12", 0], model=["10", 0])
     graph["12"] = node("PrimitiveFloat", value=0.35)
@@ -111,7 +118,14 @@ def test_stacks_of_loras(inputs: dict[str, Any], loras: tuple[Lora, ...]) -> Non
 
 def test_flux_with_a_guider_and_nodes_for_everything() -> None:
     graph = {
-        "1": node("SamplerCustomAdvanced", noise=["2", 0], guider=["3", 0], sampler=["4", 0], sigmas=["5", 0], latent_image=["6", 0]),
+        "1": node(
+            "SamplerCustomAdvanced",
+            noise=["2", 0],
+            guider=["3", 0],
+            sampler=["4", 0],
+            sigmas=["5", 0],
+            latent_image=["6", 0],
+        ),
         "2": node("RandomNoise", noise_seed=2**64 - 1),
         "3": node("BasicGuider", model=["7", 0], conditioning=["8", 0]),
         "4": node("KSamplerSelect", sampler_name="euler"),
@@ -119,7 +133,9 @@ def test_flux_with_a_guider_and_nodes_for_everything() -> None:
         "6": node("EmptySD3LatentImage", width=["11", 0], height=["12", 0], batch_size=1),
         "7": node("UnetLoaderGGUF", unet_name="flux1-dev-Q8_0.gguf"),
         "8": node("FluxGuidance", guidance=3.5, conditioning=["9", 0]),
-        "9": node("CLIPTextEncodeFlux", clip=["10", 0], clip_l="a fox", t5xxl="a red fox in the snow", guidance=["13", 0]),
+        "9": node(
+            "CLIPTextEncodeFlux", clip=["10", 0], clip_l="a fox", t5xxl="a red fox in the snow", guidance=["13", 0]
+        ),
         "10": node("DualCLIPLoader", clip_name1="t5", clip_name2="clip_l", type="flux"),
         "11": node("CozyGenIntInput", param_name="width", default_value=1024),
         "12": node("CozyGenDynamicInput", param_name="height", param_type="INT", default_value="1536"),
@@ -143,7 +159,14 @@ def test_flux_with_a_guider_and_nodes_for_everything() -> None:
 
 def test_a_guider_with_both_sides_and_samplers_that_are_nodes() -> None:
     graph = text_to_image()
-    graph["3"] = node("SamplerCustomAdvanced", noise=["20", 0], guider=["21", 0], sampler=["22", 0], sigmas=["23", 0], latent_image=["5", 0])
+    graph["3"] = node(
+        "SamplerCustomAdvanced",
+        noise=["20", 0],
+        guider=["21", 0],
+        sampler=["22", 0],
+        sigmas=["23", 0],
+        latent_image=["5", 0],
+    )
     graph["20"] = node("RandomNoise", noise_seed=["24", 0])
     graph["21"] = node("CFGGuider", model=["4", 0], positive=["6", 0], negative=["7", 0], cfg=4.5)
     graph["22"] = node("SamplerEulerAncestral", eta=1.0, s_noise=1.0)
@@ -157,9 +180,35 @@ def test_a_guider_with_both_sides_and_samplers_that_are_nodes() -> None:
 
 def test_a_second_pass_leaves_the_first_pass_its_numbers() -> None:
     graph = text_to_image()
-    graph["10"] = node("LatentUpscale", upscale_method="nearest-exact", width=1024, height=1536, crop="disabled", samples=["3", 0])
-    graph["11"] = node("KSampler", **{**graph["3"]["inputs"], "seed": 5, "steps": 12, "denoise": 0.5, "model": ["13", 0], "latent_image": ["10", 0]})
-    graph["12"] = node("FaceDetailer", image=["8", 0], model=["13", 0], clip=["13", 1], vae=["13", 2], positive=["14", 0], negative=["7", 0], seed=6, steps=8, cfg=1, sampler_name="ddim", scheduler="karras", sam_model_opt=["15", 0])
+    graph["10"] = node(
+        "LatentUpscale", upscale_method="nearest-exact", width=1024, height=1536, crop="disabled", samples=["3", 0]
+    )
+    graph["11"] = node(
+        "KSampler",
+        **{
+            **graph["3"]["inputs"],
+            "seed": 5,
+            "steps": 12,
+            "denoise": 0.5,
+            "model": ["13", 0],
+            "latent_image": ["10", 0],
+        },
+    )
+    graph["12"] = node(
+        "FaceDetailer",
+        image=["8", 0],
+        model=["13", 0],
+        clip=["13", 1],
+        vae=["13", 2],
+        positive=["14", 0],
+        negative=["7", 0],
+        seed=6,
+        steps=8,
+        cfg=1,
+        sampler_name="ddim",
+        scheduler="karras",
+        sam_model_opt=["15", 0],
+    )
     graph["13"] = node("CheckpointLoaderSimple", ckpt_name="refiner.safetensors")
     graph["14"] = node("CLIPTextEncode", text="a detailed face", clip=["13", 1])
     graph["15"] = node("SAMLoader", model_name="sam_vit_b.pth")
@@ -178,7 +227,14 @@ def test_conditionings_that_are_combined_and_turned() -> None:
     graph["22"] = node("ConditioningConcat", conditioning_to=["23", 0], conditioning_from=["6", 0])
     graph["23"] = node("CLIPTextEncodeSDXL", clip=["24", 0], text_g="a lake", text_l="a lake", width=1024, height=1024)
     graph["24"] = node("CLIPSetLastLayer", stop_at_clip_layer=-2, clip=["4", 1])
-    graph["25"] = node("ControlNetApplyAdvanced", positive=["20", 0], negative=["7", 0], control_net=["26", 0], image=["27", 0], strength=1)
+    graph["25"] = node(
+        "ControlNetApplyAdvanced",
+        positive=["20", 0],
+        negative=["7", 0],
+        control_net=["26", 0],
+        image=["27", 0],
+        strength=1,
+    )
     graph["3"]["inputs"].update(positive=["25", 0], negative=["25", 1])
     summary = summarise(graph)
     assert summary.positive == "a glass bottle\na lake"
@@ -268,7 +324,15 @@ def test_one_node_that_loads_and_encodes_everything() -> None:
 def test_bundles_of_links() -> None:
     graph = text_to_image()
     graph["20"] = node("Context (rgthree)", base_ctx=["21", 0])
-    graph["21"] = node("Context (rgthree)", model=["4", 0], clip=["4", 1], vae=["4", 2], positive=["6", 0], negative=["7", 0], latent=["5", 0])
+    graph["21"] = node(
+        "Context (rgthree)",
+        model=["4", 0],
+        clip=["4", 1],
+        vae=["4", 2],
+        positive=["6", 0],
+        negative=["7", 0],
+        latent=["5", 0],
+    )
     graph["3"]["inputs"].update(model=["20", 1], positive=["20", 4], negative=["20", 5], latent_image=["20", 6])
     assert summarise(graph) == summarise(text_to_image())
 
@@ -295,11 +359,49 @@ def test_text_embeddings_of_a_video_model() -> None:
 
 def test_two_samplers_of_a_video_model_share_the_latent_video() -> None:
     graph = text_to_image()
-    graph["10"] = node("KSamplerAdvanced", add_noise="enable", noise_seed=8, steps=20, cfg=3.5, sampler_name="euler", scheduler="simple", start_at_step=0, end_at_step=10, model=["11", 0], positive=["12", 0], negative=["12", 1], latent_image=["12", 2])
+    graph["10"] = node(
+        "KSamplerAdvanced",
+        add_noise="enable",
+        noise_seed=8,
+        steps=20,
+        cfg=3.5,
+        sampler_name="euler",
+        scheduler="simple",
+        start_at_step=0,
+        end_at_step=10,
+        model=["11", 0],
+        positive=["12", 0],
+        negative=["12", 1],
+        latent_image=["12", 2],
+    )
     graph["11"] = node("UNETLoader", unet_name="wan2.2_high.safetensors", weight_dtype="default")
-    graph["12"] = node("WanImageToVideo", positive=["6", 0], negative=["7", 0], vae=["4", 2], width=720, height=1280, length=81, batch_size=1, start_image=["13", 0])
+    graph["12"] = node(
+        "WanImageToVideo",
+        positive=["6", 0],
+        negative=["7", 0],
+        vae=["4", 2],
+        width=720,
+        height=1280,
+        length=81,
+        batch_size=1,
+        start_image=["13", 0],
+    )
     graph["13"] = node("LoadImage", image="start.png")
-    graph["3"] = node("KSamplerAdvanced", add_noise="disable", noise_seed=0, steps=20, cfg=1.0, sampler_name="euler", scheduler="simple", start_at_step=10, end_at_step=10000, model=["14", 0], positive=["12", 0], negative=["12", 1], latent_image=["10", 0])
+    graph["3"] = node(
+        "KSamplerAdvanced",
+        add_noise="disable",
+        noise_seed=0,
+        steps=20,
+        cfg=1.0,
+        sampler_name="euler",
+        scheduler="simple",
+        start_at_step=10,
+        end_at_step=10000,
+        model=["14", 0],
+        positive=["12", 0],
+        negative=["12", 1],
+        latent_image=["10", 0],
+    )
     graph["14"] = node("UNETLoader", unet_name="wan2.2_low.safetensors", weight_dtype="default")
     summary = summarise(graph)
     assert summary.models == ("wan2.2_high.safetensors", "wan2.2_low.safetensors")
@@ -309,7 +411,16 @@ def test_two_samplers_of_a_video_model_share_the_latent_video() -> None:
 
 def test_a_node_that_paints_by_itself() -> None:
     graph = {
-        "1": node("CozyGenPainter", prompt=["2", 0], negative="night", seed=["3", 0], width=640, height=960, steps=12, style="dunes"),
+        "1": node(
+            "CozyGenPainter",
+            prompt=["2", 0],
+            negative="night",
+            seed=["3", 0],
+            width=640,
+            height=960,
+            steps=12,
+            style="dunes",
+        ),
         "2": node("CozyGenStringInput", param_name="Prompt", default_value="a quiet lake"),
         "3": node("CozyGenIntInput", param_name="Seed", default_value=1234),
         "4": node("CozyGenOutput", images=["1", 0], filename_prefix=["5", 0]),
@@ -319,9 +430,21 @@ def test_a_node_that_paints_by_itself() -> None:
 
 
 def test_a_remote_model() -> None:
-    graph = {"1": node("OpenAIDalle3", prompt="a kite", seed=3, quality="hd", size="1024x1792", model="dall-e-3"), "2": node("SaveImage", images=["1", 0])}
+    graph = {
+        "1": node("OpenAIDalle3", prompt="a kite", seed=3, quality="hd", size="1024x1792", model="dall-e-3"),
+        "2": node("SaveImage", images=["1", 0]),
+    }
     summary = summarise(graph)
     assert (summary.positive, summary.models, summary.size) == ("a kite", ("dall-e-3",), (1024, 1792))
+
+
+def test_a_caption_is_no_prompt() -> None:
+    graph = {
+        "1": node("DrawText", text="Summer 2024", image=["2", 0], width=64, height=64),
+        "2": node("LoadImage", image="a.png"),
+        "3": node("SaveImage", images=["1", 0]),
+    }
+    assert summarise(graph) == Summary()
 
 
 def test_what_is_saved_counts_more_than_what_is_shown() -> None:
@@ -334,7 +457,14 @@ def test_graphs_of_nonsense() -> None:
     assert summarise({}) == Summary()
     assert summarise({"1": {"class_type": "KSampler"}}) == Summary()
     assert summarise({"1": node("SaveImage", images=["1", 0])}) == Summary()
-    odd: dict[str, Any] = {"seed": [[]], "steps": {"a": 1}, "cfg": "high", "model": True, "positive": [1, 2, 3], "latent_image": ["1", "0"]}
+    odd: dict[str, Any] = {
+        "seed": [[]],
+        "steps": {"a": 1},
+        "cfg": "high",
+        "model": True,
+        "positive": [1, 2, 3],
+        "latent_image": ["1", "0"],
+    }
     assert summarise({"1": node("KSampler", **odd), "2": node("SaveImage", images=["1", 0])}) == Summary()
 
 
@@ -353,10 +483,16 @@ def test_ten_thousand_nodes_in_a_row() -> None:
     graph = text_to_image()
     for index in range(10_000):
         graph[f"text{index}"] = node("StringConcatenate", string_a=[f"text{index + 1}", 0], string_b="", delimiter="")
-        graph[f"cond{index}"] = node("ConditioningCombine", conditioning_1=[f"cond{index + 1}", 0], conditioning_2=["6", 0])
-        graph[f"model{index}"] = node("LoraLoaderModelOnly", lora_name=f"l{index % 7}", strength_model=1, model=[f"model{index + 1}", 0])
+        graph[f"cond{index}"] = node(
+            "ConditioningCombine", conditioning_1=[f"cond{index + 1}", 0], conditioning_2=["6", 0]
+        )
+        graph[f"model{index}"] = node(
+            "LoraLoaderModelOnly", lora_name=f"l{index % 7}", strength_model=1, model=[f"model{index + 1}", 0]
+        )
         graph[f"latent{index}"] = node("LatentUpscaleBy", samples=[f"latent{index + 1}", 0], scale_by=1)
-        graph[f"switch{index}"] = node("ComfySwitchNode", switch=[f"switch{index + 1}", 0], on_true=True, on_false=False)
+        graph[f"switch{index}"] = node(
+            "ComfySwitchNode", switch=[f"switch{index + 1}", 0], on_true=True, on_false=False
+        )
     graph["text10000"] = node("ComfySwitchNode", switch=["switch0", 0], on_true="deep", on_false="flat")
     graph["switch10000"] = node("PrimitiveBoolean", value=True)
     graph |= {"cond10000": graph["6"], "model10000": graph["4"], "latent10000": graph["5"]}
@@ -371,7 +507,9 @@ def test_ten_thousand_nodes_in_a_row() -> None:
 def test_texts_that_double_with_every_node_stay_bounded() -> None:
     graph = text_to_image()
     for index in range(3000):
-        graph[f"t{index}"] = node("StringConcatenate", string_a=[f"t{index + 1}", 0], string_b=[f"t{index + 1}", 0], delimiter="")
+        graph[f"t{index}"] = node(
+            "StringConcatenate", string_a=[f"t{index + 1}", 0], string_b=[f"t{index + 1}", 0], delimiter=""
+        )
     graph["t2990"] = node("PrimitiveString", value="x" * 1000)
     graph["6"]["inputs"]["text"] = ["t2970", 0]
     assert len(summarise(graph).positive) == 64 * 1024
@@ -380,9 +518,72 @@ def test_texts_that_double_with_every_node_stay_bounded() -> None:
 
 
 def test_a_graph_in_which_everything_is_linked_with_everything() -> None:
-    names = ("model", "positive", "negative", "latent_image", "conditioning", "text", "seed", "samples", "vae", "clip", "pipe")
+    names = (
+        "model",
+        "positive",
+        "negative",
+        "latent_image",
+        "conditioning",
+        "text",
+        "seed",
+        "samples",
+        "vae",
+        "clip",
+        "pipe",
+    )
     graph: Graph = {}
     for index in range(200):
-        graph[str(index)] = node("KSampler" if index % 3 else "Text Switch", steps=3, **{name: [str((index * 7 + at * 31) % 200), 0] for at, name in enumerate(names)})
+        graph[str(index)] = node(
+            "KSampler" if index % 3 else "Text Switch",
+            steps=3,
+            **{name: [str((index * 7 + at * 31) % 200), 0] for at, name in enumerate(names)},
+        )
     graph["out"] = node("SaveImage", images=["1", 0])
     assert summarise(graph).positive == ""
+
+
+_KINDS = [
+    "KSampler", "SamplerCustomAdvanced", "CFGGuider", "CLIPTextEncode", "SaveImage", "ComfySwitchNode", "Any Switch (rgthree)",
+    "StringConcatenate", "LoraLoader", "CheckpointLoaderSimple", "Reroute", "CozyGenChoiceInput", "CozyGenPainter", "Context (rgthree)",
+]  # fmt: skip
+_NAMES = [
+    "model", "positive", "negative", "latent_image", "samples", "guider", "sigmas", "noise", "sampler", "steps", "seed", "cfg", "text", "value",
+    "string_a", "string_b", "delimiter", "switch", "on_true", "on_false", "lora_name", "lora_1", "strength_1", "strength_model", "ckpt_name", "vae",
+    "clip", "width", "height", "images", "base_ctx", "prompt", "conditioning", "text_embeds", "select", "index", "", "toggle", "lora_count",
+]  # fmt: skip
+_values = st.one_of(
+    st.tuples(st.integers(0, 9).map(str), st.integers(0, 2)).map(list),
+    st.sampled_from(
+        [
+            "a text",
+            "",
+            "None",
+            "On",
+            "off",
+            "12",
+            "true",
+            True,
+            False,
+            None,
+            0,
+            -1,
+            2.5,
+            10**30,
+            [],
+            {},
+            [1],
+            {"lora": "a", "on": True},
+        ]
+    ),
+    st.just({"__value__": [{"name": "a", "strength": []}, 3, None]}),
+)
+_nodes = st.builds(
+    lambda kind, inputs: node(kind, **inputs),
+    st.sampled_from(_KINDS),
+    st.dictionaries(st.sampled_from(_NAMES), _values, max_size=9),
+)
+
+
+@given(st.dictionaries(st.integers(0, 9).map(str), _nodes, max_size=10))
+def test_any_graph_has_a_summary(graph: Graph) -> None:
+    summarise(graph).to_json().encode()

@@ -100,7 +100,12 @@ def test_png_whose_data_looks_like_chunks() -> None:
 
 def test_animated_png_as_comfyui_writes_it() -> None:
     texts = [chunk(b"comf", key.encode() + b"\0" + text.encode()) for key, text in COMFY.items()]
-    frames = [chunk(b"fcTL", bytes(26)), chunk(b"fdAT", bytes(70_000)), chunk(b"fcTL", bytes(26)), chunk(b"fdAT", bytes(900))]
+    frames = [
+        chunk(b"fcTL", bytes(26)),
+        chunk(b"fdAT", bytes(70_000)),
+        chunk(b"fcTL", bytes(26)),
+        chunk(b"fdAT", bytes(900)),
+    ]
     assert is_comfy(read_bytes(raw_png(chunk(b"acTL", bytes(8)), chunk(b"IDAT", bytes(60_000)), *frames, *texts)))
 
 
@@ -132,7 +137,10 @@ def test_of_two_texts_under_one_key_the_last_valid_one_counts() -> None:
 
 
 def test_exif_in_a_png() -> None:
-    assert read_bytes(raw_png(chunk(b"eXIf", exif({}, {USER_COMMENT: unicode_comment(INFOTEXT)})[6:]))).parameters == INFOTEXT
+    assert (
+        read_bytes(raw_png(chunk(b"eXIf", exif({}, {USER_COMMENT: unicode_comment(INFOTEXT)})[6:]))).parameters
+        == INFOTEXT
+    )
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "AVIF", "TIFF"])
@@ -180,7 +188,9 @@ def test_exif_as_comfyui_writes_it(form: str) -> None:
 def test_animated_webp() -> None:
     frames = [Image.new("RGB", (10, 4), (index * 20, 0, 0)) for index in range(5)]
     stream = io.BytesIO()
-    frames[0].save(stream, "WEBP", save_all=True, append_images=frames[1:], duration=50, exif=comfy_exif(GRAPH, workflow=WORKFLOW))
+    frames[0].save(
+        stream, "WEBP", save_all=True, append_images=frames[1:], duration=50, exif=comfy_exif(GRAPH, workflow=WORKFLOW)
+    )
     found = read_bytes(stream.getvalue())
     assert is_comfy(found, raw=False)
     assert (found.width, found.height, found.duration, found.fps) == (10, 4, 0.25, 20.0)
@@ -230,13 +240,37 @@ def test_bmp_and_turned_tiff() -> None:
     assert (found.width, found.height) == (6, 8)
 
 
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG"])
+def test_a_picture_that_is_shown_turned(form: str) -> None:
+    found = read_bytes(picture(form, exif=exif({0x0112: 8})))
+    assert (found.width, found.height) == (6, 8)
+    assert read_bytes(picture(form, exif=exif({0x0112: 3}))).width == 8
+
+
+def test_a_turned_avif() -> None:
+    found = read_bytes(picture("AVIF", exif=exif({0x0112: 6})))
+    assert (found.width, found.height) == (6, 8)
+
+
 def test_big_tiff() -> None:
     found = read_bytes(picture("TIFF", big_tiff=True, description=INFOTEXT))
     assert (found.width, found.height, found.parameters) == (8, 6, INFOTEXT)
 
 
 def test_xmp_of_draw_things() -> None:
-    made = json.dumps({"c": "a fox & <b>", "uc": "blurry", "model": "flux.ckpt", "sampler": "Euler A Trailing", "scale": 4.5, "steps": 8, "seed": 3, "size": "512x768", "lora": [{"model": "ink.ckpt", "weight": 0.6}]})
+    made = json.dumps(
+        {
+            "c": "a fox & <b>",
+            "uc": "blurry",
+            "model": "flux.ckpt",
+            "sampler": "Euler A Trailing",
+            "scale": 4.5,
+            "steps": 8,
+            "seed": 3,
+            "size": "512x768",
+            "lora": [{"model": "ink.ckpt", "weight": 0.6}],
+        }
+    )
     escaped = made.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
     xmp = (
         '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description>'
@@ -381,7 +415,13 @@ def test_vorbis_comments_keep_what_an_equals_sign_divides() -> None:
         return struct.pack("<I", len(text.encode())) + text.encode()
 
     block = counted("a program") + struct.pack("<I", 2) + counted("PROMPT=" + COMFY["prompt"]) + counted("note=1=2")
-    info = b"\0\0\0\x22" + bytes(10) + (8000 << 12 | 1 << 9 | 15 << 4).to_bytes(4, "big") + (4000).to_bytes(4, "big") + bytes(16)
+    info = (
+        b"\0\0\0\x22"
+        + bytes(10)
+        + (8000 << 12 | 1 << 9 | 15 << 4).to_bytes(4, "big")
+        + (4000).to_bytes(4, "big")
+        + bytes(16)
+    )
     found = read_bytes(b"fLaC" + info + b"\x84" + len(block).to_bytes(3, "big") + block)
     assert (found.prompt, found.extra, found.duration) == (GRAPH, {"note": "1=2"}, 0.5)
 
@@ -391,7 +431,11 @@ def test_vorbis_comments_keep_what_an_equals_sign_divides() -> None:
     [
         (b"\x01vorbis" + bytes(5) + struct.pack("<I", 8000) + bytes(14), b"\x03vorbis", 8000),
         (b"OpusHead\x01\x02" + struct.pack("<HI", 312, 8000) + bytes(3), b"OpusTags", 48_000),
-        (b"\x7fFLAC\x01\0\0\x01fLaC\0\0\0\x22" + bytes(10) + (8000 << 12).to_bytes(4, "big") + bytes(20), b"\x84\0\0\0", 8000),
+        (
+            b"\x7fFLAC\x01\0\0\x01fLaC\0\0\0\x22" + bytes(10) + (8000 << 12).to_bytes(4, "big") + bytes(20),
+            b"\x84\0\0\0",
+            8000,
+        ),
     ],
 )
 def test_ogg_with_several_streams_and_comments_over_several_pages(head: bytes, mark: bytes, rate: int) -> None:
@@ -411,7 +455,9 @@ def test_ogg_with_several_streams_and_comments_over_several_pages(head: bytes, m
 def test_graphs_that_python_and_people_write() -> None:
     odd = '{"1": {"class_type": "X", "inputs": {"a": NaN, "b": -Infinity, "c": 1e999, "d": "\\ud83d\\ude00 \\ud800!"}, "is_changed": [NaN]}}'
     found = read_bytes(png({"prompt": odd}))
-    assert found.prompt == {"1": {"class_type": "X", "inputs": {"a": None, "b": None, "c": None, "d": "😀 �!"}, "is_changed": [None]}}
+    assert found.prompt == {
+        "1": {"class_type": "X", "inputs": {"a": None, "b": None, "c": None, "d": "😀 �!"}, "is_changed": [None]}
+    }
     json.dumps(found.prompt, allow_nan=False).encode()
     assert read_bytes(png({"prompt": json.dumps(COMFY["prompt"])})).prompt == GRAPH
     assert read_bytes(png({"prompt": COMFY["prompt"] + "\n"})).prompt == GRAPH
@@ -424,7 +470,23 @@ def test_what_is_under_the_wrong_key() -> None:
     assert (found.prompt, found.workflow) == (None, WORKFLOW)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", "null", "a prompt", '{"1": 2}', '{"1": {"class_type": 3}}', '{"1": {"class_type": "A", "inputs": []}}', "[" * 100_000, '{"a":' * 100_000, "9" * 5000, '{"1": ' + "9" * 5000 + "}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        "null",
+        "a prompt",
+        '{"1": 2}',
+        '{"1": {"class_type": 3}}',
+        '{"1": {"class_type": "A", "inputs": []}}',
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        "9" * 5000,
+        '{"1": ' + "9" * 5000 + "}",
+    ],
+)
 def test_a_prompt_that_is_no_graph(text: str) -> None:
     found = read_bytes(png({"prompt": text, "workflow": text, "parameters": text, "cozygen_prompt_raw": text}))
     assert (found.prompt, found.workflow, found.prompt_raw, found.problem) == (None, None, None, None)

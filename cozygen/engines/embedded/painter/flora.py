@@ -108,7 +108,7 @@ def _poppy(pen: Pen, head: Point, colour: Array, scene: Scene) -> None:
         ]
     )
     pen.shape(front, shade(colour, 0.01), foot=shade(colour, -0.07), rim=0.4)
-    pen.shape(oval(x, y + 0.072, 0.035, 0.018, 16), mix(scene.palette.near, colour, 0.3))
+    pen.shape(oval(x, y + 0.072, 0.035, 0.018, 16), shade(colour, -0.16))
 
 
 def _spike(pen: Pen, head: Point, lean: float, colour: Array) -> None:

@@ -115,6 +115,8 @@ def visibility(scene: Scene, depth: float) -> float:
     """How clearly a layer is seen through the air, 0..1."""
     thick = 1.0 + 1.3 * min(1.5, scene.weather.get("fog", 0.0)) + 0.5 * min(1.0, scene.weather.get("rain", 0.0))
     thick += 0.25 * min(1.0, scene.wish.feel("glow"))
+    if scene.time == "day" and not scene.weather.get("fog"):
+        thick *= 0.68
     return float(math.exp(-(max(0.0, 0.95 - depth) ** 1.4) * 0.92 * thick))
 
 
@@ -415,7 +417,7 @@ def _leaf_colour(scene: Scene, ridge: Ridge) -> Array:
         return mix(lch(0.84, 0.10, 355), palette.light, 0.1) if ridge.growth == "leafy" else palette.foliage
     if ridge.growth == "conifers" and scene.season != "autumn":
         return mix(palette.foliage, palette.near, 0.3)
-    return palette.foliage
+    return shade(palette.foliage, 0.02, 1.35) if scene.season == "autumn" else palette.foliage
 
 
 def _tree_row(

@@ -436,7 +436,8 @@ def _balloons(canvas: Canvas, view: View, scene: Scene) -> None:
 
 def _foreground(scene: Scene) -> Iterator[Layer]:
     standing = [name for name in _STANDING if scene.has(name)]
-    natural = scene.water == "lake" and generator(scene.seed, "bank").uniform() < 0.75
+    likely = {"lake": 0.75, "none": 0.6, "sea": 0.0, "river": 0.0}[scene.water]
+    natural = not scene.has("desert") and generator(scene.seed, "bank").uniform() < likely
     if not standing and not natural:
         return
     minimal = scene.wish.feel("minimal") > 0.5

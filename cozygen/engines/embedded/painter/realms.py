@@ -88,8 +88,8 @@ def _deep(scene: Scene) -> Iterator[Layer]:
     if scene.has("jellyfish"):
         yield lambda canvas, view: _jellyfish(canvas, view, scene)
     near = Ridge("reef near", "hill", 0.9, 1.0, 0.15, 1.2, 1.2, 0.1)
-    yield lambda canvas, view: _reef(canvas, view, scene, near)
     yield lambda canvas, view: _corals(canvas, view, scene, near)
+    yield lambda canvas, view: _reef(canvas, view, scene, near)
     yield lambda canvas, view: _bubbles(canvas, view, scene)
 
 
@@ -186,8 +186,8 @@ def _corals(canvas: Canvas, view: View, scene: Scene, ridge: Ridge) -> None:
     count = round(11 * max(0.6, scene.span / 1.5))
     for index in range(count):
         x = scene.span * (index + float(rng.uniform(0.1, 0.9))) / count
-        foot = float(crest_of(scene, ridge, np.array([x], np.float32))[0]) + 0.02
-        size = float(rng.uniform(0.10, 0.24))
+        foot = float(crest_of(scene, ridge, np.array([x], np.float32))[0]) + 0.03
+        size = float(rng.uniform(0.12, 0.26))
         hue = mix(hues[int(rng.integers(4))], low, float(rng.uniform(0.25, 0.6)))
         pen = Pen(canvas, view, scene, ridge.depth, (x, foot), size, air=0.0)
         if rng.uniform() < 0.45:

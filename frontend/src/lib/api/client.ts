@@ -72,6 +72,21 @@ export function address(path: string, parameters: Record<string, string> = {}, q
   return text ? `${filled}?${text}` : filled;
 }
 
+let unauthorized = (): void => undefined;
+
+/** Call `listener` whenever the server refuses a request because nobody is signed in. */
+export function onUnauthorized(listener: () => void): void {
+  unauthorized = listener;
+}
+
+const UNAUTHORIZED = 'unauthorized';
+
+function refused(status: number, text: string): ApiError {
+  const error = errorFrom(status, text);
+  if (status === 401 && error.code === UNAUTHORIZED) unauthorized();
+  return error;
+}
+
 async function request(url: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   let response: Response;
@@ -83,7 +98,7 @@ async function request(url: string, init: RequestInit, signal?: AbortSignal): Pr
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'offline', error instanceof Error ? error.message : String(error));
   }
-  if (!response.ok) throw errorFrom(response.status, text);
+  if (!response.ok) throw refused(response.status, text);
   try {
     return JSON.parse(text);
   } catch {
@@ -131,7 +146,7 @@ export function upload(file: File, progress: (fraction: number) => void, signal?
     };
     xhr.onload = () => {
       if (xhr.status < 200 || xhr.status >= 300) {
-        reject(errorFrom(xhr.status, xhr.responseText));
+        reject(refused(xhr.status, xhr.responseText));
         return;
       }
       const { filename } = JSON.parse(xhr.responseText) as { filename: string };

@@ -18,6 +18,14 @@ const de: Messages = {
   notFound: 'Diese Seite gibt es nicht.',
   toCreate: 'Zu „Erstellen“',
 
+  signIn: {
+    title: 'Anmelden',
+    user: 'Benutzername',
+    password: 'Passwort',
+    submit: 'Anmelden',
+    wrong: 'Der Benutzername oder das Passwort stimmt nicht.',
+  },
+
   settings: {
     title: 'Einstellungen',
     theme: 'Erscheinungsbild',

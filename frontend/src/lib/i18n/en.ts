@@ -18,6 +18,14 @@ const en: Messages = {
   notFound: 'There is no such page.',
   toCreate: 'Go to Create',
 
+  signIn: {
+    title: 'Sign in',
+    user: 'User name',
+    password: 'Password',
+    submit: 'Sign in',
+    wrong: 'The user name or the password is wrong.',
+  },
+
   settings: {
     title: 'Settings',
     theme: 'Appearance',

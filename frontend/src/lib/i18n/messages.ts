@@ -23,6 +23,7 @@ export interface Messages {
   details: Text;
   notFound: Text;
   toCreate: Text;
+  signIn: { title: Text; user: Text; password: Text; submit: Text; wrong: Text };
   settings: {
     title: Text;
     theme: Text;

@@ -47,10 +47,10 @@ export class EventConnection {
     if (!this.#stopped) return;
     this.#stopped = false;
     const wake = () => {
-      if (document.visibilityState === 'visible' && this.#source === null) this.#retryNow();
+      if (document.visibilityState === 'visible' && this.#source === null) this.retryNow();
       else if (document.visibilityState === 'hidden' && this.mayRest()) this.#close();
     };
-    const online = () => this.#retryNow();
+    const online = () => this.retryNow();
     document.addEventListener('visibilitychange', wake);
     window.addEventListener('online', online);
     this.#removeListeners = () => {
@@ -66,7 +66,8 @@ export class EventConnection {
     this.#close();
   }
 
-  #retryNow(): void {
+  /** Give up the connection, if any, and make a new one without waiting. */
+  retryNow(): void {
     this.#attempt = 0;
     this.#close();
     this.#open();

@@ -8,6 +8,8 @@ export type Shown = { job: Job } | { piece: Piece };
 /** Decides what is on the stage: what the user picked, else what runs, else what ended last. */
 class Stage {
   #picked = $state.raw<{ job: string } | { piece: Piece } | null>(null);
+  /** The preview picture that is on the stage, as an address within this page. */
+  preview = $state<string | null>(null);
   /** The job that ended last while this page was open. */
   #ended = $state<string | null>(null);
 

@@ -40,13 +40,22 @@ export class Studio {
       progress: ({ job_id, progress }) => this.#update(job_id, { status: 'running', position: null, progress }),
       preview: ({ job_id, url }) => this.#update(job_id, { preview: url }),
     },
-    (now) => (this.connected = now),
+    (now) => {
+      this.connected = now;
+      // The stream cannot say why it was refused; another request can, so that the user is asked to sign in.
+      if (!now) void this.refresh();
+    },
     () => this.active.length === 0,
   );
 
   start(): () => void {
     this.#connection.start();
     return () => this.#connection.stop();
+  }
+
+  /** Connect anew, now. */
+  reconnect(): void {
+    this.#connection.retryNow();
   }
 
   /** Call `listener` with every job that ends from now on; returns how to stop. */

@@ -34,10 +34,10 @@ class Router {
     read();
   }
 
-  /** Go to a page. `replace` leaves no trace in the history. */
-  go(segments: readonly string[], { replace = false } = {}): void {
+  /** Go to a page. An open panel gives way to it, so that Back does not open the panel again. */
+  go(segments: readonly string[]): void {
     const address = pageAddress(...segments);
-    if (replace) history.replaceState(null, '', address);
+    if (this.place.panel) history.replaceState(null, '', address);
     else history.pushState(null, '', address);
     this.place = { segments, panel: '' };
   }
