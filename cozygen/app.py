@@ -21,7 +21,7 @@ from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
 from cozygen.media.pool import MediaPool
 from cozygen.media.thumbs import ThumbnailStore
-from cozygen.settings import Settings
+from cozygen.settings import Settings, without_password
 from cozygen.storage.database import Database
 from cozygen.storage.documents import DocumentStore
 from cozygen.storage.paths import Root, atomic_write
@@ -97,7 +97,7 @@ async def choose_engine(settings: Settings, *, local: str = LOCAL_COMFYUI) -> tu
         return _comfyui(settings, local), f"ComfyUI {version} at {local} renders."
     if url == "embedded":
         return _embedded(settings), "The built-in CPU engine renders."
-    return _comfyui(settings, url), f"ComfyUI at {url} renders."
+    return _comfyui(settings, url), f"ComfyUI at {without_password(url)} renders."
 
 
 def _embedded(settings: Settings) -> Engine:

@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from cozygen import __version__
-from cozygen.settings import Settings
+from cozygen.settings import Settings, without_password
 
 _LOW_DISK_BYTES = 2 * 2**30
 _LIBRARIES = ("aiohttp", "pydantic", "SQLAlchemy", "Pillow", "numpy", "av")
@@ -138,6 +138,7 @@ async def _engine(settings: Settings) -> Finding:
         return Finding("Engine", True, "built-in CPU engine")
     url = LOCAL_COMFYUI if settings.engine == "auto" else settings.engine
     version = await probe(url)
+    url = without_password(url)
     if version is not None:
         return Finding("Engine", True, f"ComfyUI {version} at {url}")
     if settings.engine == "auto":

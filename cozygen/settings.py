@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator, model_validator
@@ -68,8 +69,14 @@ class Settings(BaseSettings):
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str) -> str:
-        if value in ("auto", "embedded") or value.startswith(("http://", "https://")):
-            return value.rstrip("/")
+        if value in ("auto", "embedded"):
+            return value
+        try:
+            parts = urlsplit(value)
+            if parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0):
+                return value.rstrip("/")
+        except ValueError:
+            pass
         raise ValueError("must be auto, embedded or an http(s) URL of a ComfyUI server")
 
     @model_validator(mode="after")
@@ -100,6 +107,12 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """The models folder in force."""
         return self._folder(self.models_dir, "models")
+
+
+def without_password(url: str) -> str:
+    """An address that can be shown: without the user and the password in it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -521,8 +521,10 @@ class JobService:
         )
         try:
             accepted = await self.engine.submit(submission)
-        except PromptRejected as rejected:
-            await self._finish(job.id, JobState.FAILED, error=_rejection(job.id, rejected))
+        except EngineUnavailable:
+            raise  # it is taken up again when the engine is back
+        except (PromptRejected, EngineError) as refusal:
+            await self._finish(job.id, JobState.FAILED, error=_refusal(job.id, refusal))
             self._refs.pop(job.id, None)
             return
         await self._change(
@@ -550,13 +552,14 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _rejection(prompt_id: str, rejected: PromptRejected) -> dict[str, Any]:
+def _refusal(prompt_id: str, refusal: PromptRejected | EngineError) -> dict[str, Any]:
     """A refusal at a second submission in the shape of ``execution_error``."""
-    error = rejected.body.get("error")
-    details = error if isinstance(error, dict) else {"message": str(error), "type": "prompt_rejected"}
+    body = refusal.body if isinstance(refusal, PromptRejected) else {}
+    error = body.get("error")
+    details = error if isinstance(error, dict) else {"message": str(refusal), "type": "engine_error"}
     return {
         "prompt_id": prompt_id,
-        "node_id": next(iter(rejected.body.get("node_errors") or {}), None),
+        "node_id": next(iter(body.get("node_errors") or {}), None),
         "node_type": None,
         "executed": [],
         "exception_message": details.get("message", ""),
