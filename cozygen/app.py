@@ -9,6 +9,7 @@ from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from filelock import FileLock, Timeout
@@ -70,6 +71,9 @@ SECTIONS: Sequence[Section] = (
     engine_section.section,
     static.section,
 )
+
+HTTP_LIMITS: dict[str, Any] = {"max_line_size": 128 * 1024, "max_field_size": 32 * 1024}
+"""Bytes of a request line and of a header. A path of 4,096 characters has up to 49,152 when it is percent-encoded."""
 
 LOCAL_COMFYUI = "http://127.0.0.1:8188"
 EXAMPLE_IMAGE = "cozygen-example.png"
@@ -278,7 +282,9 @@ async def serve(settings: Settings, *, ready: Callable[[str, str], None]) -> Non
     Raises `OSError` when the address is taken and `DataFolderInUseError`.
     """
     engine, chosen = await choose_engine(settings)
-    runner = web.AppRunner(build_app(settings, engine), access_log=None, handle_signals=False, shutdown_timeout=5.0)
+    runner = web.AppRunner(
+        build_app(settings, engine), access_log=None, handle_signals=False, shutdown_timeout=5.0, **HTTP_LIMITS
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port)

@@ -106,7 +106,13 @@ class Library:
     """One root of the gallery."""
 
     def __init__(
-        self, name: str, root: Root, store: IndexStore, on_change: Callable[[Sequence[Change]], None] = lambda _: None
+        self,
+        name: str,
+        root: Root,
+        store: IndexStore,
+        on_change: Callable[[Sequence[Change]], None] = lambda _: None,
+        *,
+        excluded: frozenset[str] = frozenset(),
     ) -> None:
         self.name = name
         self.root = root

@@ -46,7 +46,7 @@ def add(connection: Connection, prompt_id: str, new: NewJob, number: float) -> N
 
 def _storable(text: T) -> T:
     """Text without lone surrogates, which JSON may carry and the database cannot."""
-    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text  # type: ignore[return-value]
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
 
 
 def put_prompt_raw(connection: Connection, prompt_id: str, texts: dict[str, str]) -> None:

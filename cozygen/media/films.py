@@ -41,12 +41,10 @@ def poster(stream: BinaryIO, name: str, box: int) -> tuple[Image.Image, dict[str
 
     Also what `probe` tells. Raises `NoPicture` for sound alone.
     """
-    with _opened(stream, name) as container:
-        video = _video(container)
-        if video is None:
-            raise _no_video(container)
-        frame = _first_lit(_frames(container, video))
-        return _picture(frame, video, box), _video_facts(container, video, frame)
+    with opened(stream, name) as container:
+        video = main_video(container)
+        frame = _first_lit(frames(container, video))
+        return picture(frame, video, box), _video_facts(container, video, frame)
 
 
 def probe(stream: BinaryIO, name: str) -> dict[str, Any]:
@@ -54,28 +52,29 @@ def probe(stream: BinaryIO, name: str) -> dict[str, Any]:
 
     Of sound there are `kind`, `duration` and `codec` alone.
     """
-    with _opened(stream, name) as container:
+    with opened(stream, name) as container:
         video = _video(container)
         if video is not None:
-            return _video_facts(container, video, next(_frames(container, video)))
+            return _video_facts(container, video, next(frames(container, video)))
         if not container.streams.audio:
             raise Undecodable("neither video nor audio in it")
         audio = container.streams.audio[0]
         return {
             "kind": "audio",
-            "duration": _duration(container, audio.duration, audio.time_base),
+            "duration": duration(container, audio),
             "codec": audio.codec_context.codec.canonical_name,
         }
 
 
-def _picture(frame: VideoFrame, video: VideoStream, box: int) -> Image.Image:
+def picture(frame: VideoFrame, video: VideoStream, box: int) -> Image.Image:
+    """The frame upright, to fit `box` x `box` pixels and never enlarged: RGB."""
     width, height = _shown_size(frame, video)
     ratio = min(1.0, box / width, box / height)
-    picture: Image.Image = frame.to_image(  # type: ignore[no-untyped-call]
+    shown: Image.Image = frame.to_image(  # type: ignore[no-untyped-call]
         width=max(1, round(width * ratio)), height=max(1, round(height * ratio)), interpolation="LANCZOS"
     )
     turns = _quarter_turns(frame)
-    return picture.rotate(90 * turns, expand=True) if turns else picture
+    return shown.rotate(90 * turns, expand=True) if turns else shown
 
 
 def _video_facts(container: InputContainer, video: VideoStream, frame: VideoFrame) -> dict[str, Any]:
@@ -87,7 +86,7 @@ def _video_facts(container: InputContainer, video: VideoStream, frame: VideoFram
         "kind": "video",
         "width": width,
         "height": height,
-        "duration": _duration(container, video.duration, video.time_base),
+        "duration": duration(container, video),
         "fps": float(rate) if rate else None,
         "codec": video.codec_context.codec.canonical_name,
         "animated": True,
@@ -96,12 +95,12 @@ def _video_facts(container: InputContainer, video: VideoStream, frame: VideoFram
 
 def verify(stream: BinaryIO, name: str) -> Literal["video", "audio"]:
     """Decode the first frame and see that the file goes on to where it says that it ends. Raises when either fails."""
-    with _opened(stream, name) as container:
+    with opened(stream, name) as container:
         video = _video(container)
         if video is not None:
-            next(_frames(container, video))
+            next(frames(container, video))
         elif container.streams.audio:
-            next(_sounds(container, container.streams.audio[0]))
+            next(sounds(container, container.streams.audio[0]))
         else:
             raise Undecodable("neither video nor audio in it")
         _reach_end(container)
@@ -124,7 +123,8 @@ def _reach_end(container: InputContainer) -> None:
     raise Undecodable("it is cut short")
 
 
-def _opened(stream: BinaryIO, name: str) -> InputContainer:
+def opened(stream: BinaryIO, name: str) -> InputContainer:
+    """Open as the one format `name`."""
     # A name that only one demuxer has: nothing is guessed, so no playlist can pass for a film.
     return av.open(stream, mode="r", format=name, metadata_errors="replace")
 
@@ -137,25 +137,34 @@ def _video(container: InputContainer) -> VideoStream | None:
     return None
 
 
-def _frames(container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
+def main_video(container: InputContainer) -> VideoStream:
+    """The film in the container. Raises `NoPicture` for sound alone."""
+    video = _video(container)
+    if video is not None:
+        return video
+    raise NoPicture("sound alone") if container.streams.audio else Undecodable("neither video nor audio in it")
+
+
+def frames(container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
     """The decodable frames; at least one, else raises. Damaged ones in between are skipped, up to a number."""
     context = video.codec_context
     if context.width * context.height > MAX_PIXELS:
         raise Undecodable(f"more than {MAX_PIXELS} pixels")
-    context.options = {"max_pixels": str(MAX_PIXELS)}
-    context.thread_count = 2
+    if not context.is_open:  # it is, after seeking
+        context.options = {"max_pixels": str(MAX_PIXELS)}
+        context.thread_count = 2
     errors = 0
     found = False
     try:
         for packet in container.demux(video):
             try:
-                frames = packet.decode()
+                decoded = packet.decode()
             except av.error.FFmpegError:
                 errors += 1
                 if errors > _MAX_ERRORS:
                     break
                 continue
-            for frame in frames:
+            for frame in decoded:
                 found = True
                 yield frame
     except av.error.FFmpegError as error:  # the container itself breaks off
@@ -165,35 +174,31 @@ def _frames(container: InputContainer, video: VideoStream) -> Iterator[VideoFram
         raise Undecodable("no frame can be decoded")
 
 
-def _sounds(container: InputContainer, audio: AudioStream) -> Iterator[AudioFrame]:
+def sounds(container: InputContainer, audio: AudioStream) -> Iterator[AudioFrame]:
     """The decodable pieces of sound; at least one, else raises `Undecodable`."""
     errors = 0
     found = False
     with suppress(av.error.FFmpegError):  # the container breaks off: what was there counts
         for packet in container.demux(audio):
             try:
-                frames = packet.decode()
+                decoded = packet.decode()
             except av.error.FFmpegError:
                 errors += 1
                 if errors > _MAX_ERRORS:
                     break
                 continue
-            for frame in frames:
+            for frame in decoded:
                 found = True
                 yield frame
     if not found:
         raise Undecodable("no sound can be decoded")
 
 
-def _no_video(container: InputContainer) -> Undecodable:
-    return NoPicture("sound alone") if container.streams.audio else Undecodable("neither video nor audio in it")
-
-
-def _first_lit(frames: Iterator[VideoFrame]) -> VideoFrame:
+def _first_lit(candidates: Iterator[VideoFrame]) -> VideoFrame:
     best: VideoFrame | None = None
     most = -1
     start: float | None = None
-    for number, frame in enumerate(frames):
+    for number, frame in enumerate(candidates):
         lit = _lit_pixels(frame)
         if lit >= _LIT_SHARE * _GRID * _GRID:
             return frame
@@ -205,7 +210,7 @@ def _first_lit(frames: Iterator[VideoFrame]) -> VideoFrame:
                 break
         if number >= _DARK_FRAMES:
             break
-    assert best is not None  # `_frames` raises rather than giving none
+    assert best is not None  # `frames` raises rather than giving none
     return best
 
 
@@ -229,8 +234,8 @@ def _quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def _duration(container: InputContainer, ticks: int | None, time_base: Fraction | None) -> float | None:
-    """Seconds: the container's word, which covers all streams, else the stream's."""
+def duration(container: InputContainer, stream: VideoStream | AudioStream) -> float | None:
+    """Seconds: the container's word, which covers all streams, else the stream's; None where neither says."""
     if container.duration is not None and container.duration > 0:
         return container.duration / _TIME
-    return float(ticks * time_base) if ticks and time_base else None
+    return float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None

@@ -10,7 +10,10 @@ Subject = Literal["image", "video", "audio", "file"]
 
 _OVERSAMPLE = 2
 _TOP, _BOTTOM = (112, 118, 130), (84, 89, 100)  # between a light and a dark page
-_INK, _PALE = (236, 239, 244), (158, 165, 178)
+INK = (236, 239, 244)
+"""The colour of drawings."""
+
+_PALE = (158, 165, 178)
 _UNITS = 100  # the drawings' coordinates
 _LABEL = 6  # characters
 _BARS = (10, 22, 16, 34, 26, 44, 30, 38, 18, 28, 12)
@@ -19,7 +22,7 @@ _BARS = (10, 22, 16, 34, 26, 44, 30, 38, 18, 28, 12)
 def draw(subject: Subject, label: str, box: int) -> Image.Image:
     """A square of `box` pixels with a sign for the kind of file, and `label` (the extension) below it: RGB."""
     side = box * _OVERSAMPLE
-    picture = _ground(side)
+    picture = ground(side, side)
     pen = _Pen(picture)
     text = "".join(character for character in label.upper() if character.isascii() and character.isalnum())[:_LABEL]
     {"image": _image, "video": _video, "audio": _audio, "file": _file}[subject](pen)
@@ -38,36 +41,38 @@ class _Pen:
     def frame(self, left: float, top: float, right: float, bottom: float, *, radius: float = 5.0) -> None:
         """The outline of a rectangle with round corners."""
         box = [value * self.unit for value in (left, top, right, bottom)]
-        self._draw.rounded_rectangle(box, radius * self.unit, outline=_INK, width=round(2.4 * self.unit))
+        self._draw.rounded_rectangle(box, radius * self.unit, outline=INK, width=round(2.4 * self.unit))
 
     def bar(self, middle: float, centre: float, height: float, *, width: float = 3.0) -> None:
         """An upright bar with round ends."""
         box = (middle - width / 2, centre - height / 2, middle + width / 2, centre + height / 2)
-        self._draw.rounded_rectangle([value * self.unit for value in box], width / 2 * self.unit, fill=_INK)
+        self._draw.rounded_rectangle([value * self.unit for value in box], width / 2 * self.unit, fill=INK)
 
     def shape(self, *points: tuple[float, float], pale: bool = False) -> None:
         """A filled polygon."""
-        self._draw.polygon([(x * self.unit, y * self.unit) for x, y in points], fill=_PALE if pale else _INK)
+        self._draw.polygon([(x * self.unit, y * self.unit) for x, y in points], fill=_PALE if pale else INK)
 
     def disc(self, x: float, y: float, radius: float) -> None:
         """A filled circle."""
         box = (x - radius, y - radius, x + radius, y + radius)
-        self._draw.ellipse([value * self.unit for value in box], fill=_INK)
+        self._draw.ellipse([value * self.unit for value in box], fill=INK)
 
     def line(self, *points: tuple[float, float]) -> None:
         """A line through the points."""
         scaled = [(x * self.unit, y * self.unit) for x, y in points]
-        self._draw.line(scaled, fill=_INK, width=round(2.4 * self.unit), joint="curve")
+        self._draw.line(scaled, fill=INK, width=round(2.4 * self.unit), joint="curve")
 
     def text(self, x: float, y: float, text: str, height: float) -> None:
         """Text around a point."""
         font = ImageFont.load_default(height * self.unit)
-        self._draw.text((x * self.unit, y * self.unit), text, fill=_INK, font=font, anchor="mm")
+        self._draw.text((x * self.unit, y * self.unit), text, fill=INK, font=font, anchor="mm")
 
 
-def _ground(side: int) -> Image.Image:
-    fade = Image.linear_gradient("L").resize((side, side))
-    return Image.composite(Image.new("RGB", (side, side), _BOTTOM), Image.new("RGB", (side, side), _TOP), fade)
+def ground(width: int, height: int) -> Image.Image:
+    """What drawings are on: RGB."""
+    fade = Image.linear_gradient("L").resize((width, height))
+    size = width, height
+    return Image.composite(Image.new("RGB", size, _BOTTOM), Image.new("RGB", size, _TOP), fade)
 
 
 def _image(pen: _Pen) -> None:

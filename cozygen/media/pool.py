@@ -71,6 +71,14 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Clip:
+    """A short film, MP4 or WebM, and which version of the file it shows."""
+
+    data: bytes
+    version: Version
+
+
+@dataclass(frozen=True)
 class Probe:
     """What a file is. Pixels as shown (upright, square), seconds, frames a second; None where unknown or not apt."""
 
@@ -164,6 +172,28 @@ class MediaPool:
         if "phash" not in reply:
             return Analysis(_probe(reply), None, None, None)
         return Analysis(_probe(reply), reply["phash"], bytes.fromhex(reply["thumbhash"]), _picture(reply, body))
+
+    async def clip(self, path: Path, box: int, *, background: bool = False) -> Clip:
+        """A silent film of a few seconds that fits `box` x `box` pixels. Raises `NoPicture` for sound."""
+        request = {"op": "clip", "path": str(path), "box": box}
+        reply, body = await self._ask(request, background=background, heavy=True)
+        return Clip(body, Version(reply["mtime_ns"], reply["size"]))
+
+    async def strip(
+        self, path: Path, box: int, count: int, encoding: Encoding = "jpeg", *, background: bool = False
+    ) -> Picture:
+        """`count` frames from beginning to end of a film side by side, each to fit `box` x `box` pixels."""
+        request = {"op": "strip", "path": str(path), "box": box, "count": count, "encoding": encoding}
+        reply, body = await self._ask(request, background=background, heavy=True)
+        return _picture(reply, body)
+
+    async def waveform(
+        self, path: Path, width: int, height: int, encoding: Encoding = "jpeg", *, background: bool = False
+    ) -> Picture:
+        """The loudness of a sound, or of a film's sound, over its time."""
+        request = {"op": "waveform", "path": str(path), "width": width, "height": height, "encoding": encoding}
+        reply, body = await self._ask(request, background=background, heavy=True)
+        return _picture(reply, body)
 
     async def placeholder(self, subject: Subject, label: str, box: int, encoding: Encoding = "jpeg") -> bytes:
         """Draw a picture for what has none: a sign for `subject`, and `label` in capitals below it."""

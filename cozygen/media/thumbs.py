@@ -13,6 +13,7 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -21,18 +22,18 @@ from cozygen.media.cache import DiskCache, MemoryCache
 from cozygen.media.files import Version, fingerprint
 from cozygen.media.hop import ThreadHop
 from cozygen.media.kinds import media_kind
-from cozygen.media.pool import Analysis, DecoderFailed, Encoding, MediaPool, Subject
+from cozygen.media.pool import Analysis, Clip, DecoderFailed, Encoding, MediaPool, Picture, Subject
 from cozygen.media.sniff import NoPicture, Undecodable
 
 _OVERHEAD = 1024  # bytes that an entry in memory takes beside its picture
 _PLACEHOLDER_BYTES = 4 * 1024**2
 _UNSETTLED_SECONDS = 10.0  # so long after its last change a file may still be on its way
-_RECIPE = 1  # raise it whenever thumbnails come to look different
+_EDITION = 1  # raise it whenever what is made here comes to look different
 
 
 @dataclass(frozen=True)
 class Thumbnail:
-    """An encoded picture.
+    """An encoded picture, or a clip.
 
     `settled` is false when a placeholder stands for a file that may be readable soon: one that is perhaps still being
     written, or that a worker died of.
@@ -78,7 +79,7 @@ class ThumbnailStore:
     @staticmethod
     def etag(status: os.stat_result, width: int, kind: Encoding) -> str:
         """The entity tag of the thumbnail of a file with this status; a placeholder may have another one."""
-        return _etag(Version.of(status), width, kind)
+        return _tag(Version.of(status), width, kind)
 
     async def get(
         self, path: Path, width: int, kind: Encoding = "jpeg", *, status: os.stat_result | None = None
@@ -110,8 +111,29 @@ class ThumbnailStore:
         analysis = await self._media.analyse(path, width, kind)
         picture = analysis.thumbnail
         if picture is not None and picture.version == version:
-            await asyncio.to_thread(self._disk.write, _disk_name(name, width, kind), picture.data)
+            await asyncio.to_thread(self._disk.write, _disk_name(name, _recipe(width, kind)), picture.data)
         return analysis
+
+    async def clip(self, path: Path, box: int = 320) -> Thumbnail:
+        """A silent clip of a few seconds that fits `box` x `box` pixels.
+
+        This and the following methods raise as those of `MediaPool` do.
+        """
+        return await self._extra(path, f"clip {box}", lambda: self._media.clip(path, box))
+
+    async def strip(self, path: Path, box: int = 160, count: int = 12, kind: Encoding = "jpeg") -> Thumbnail:
+        """`count` frames of a film side by side, from beginning to end, each to fit `box` x `box` pixels."""
+        recipe = f"strip {box} {count} {kind}"
+        return await self._extra(path, recipe, lambda: self._media.strip(path, box, count, kind))
+
+    async def waveform(self, path: Path, width: int = 640, height: int = 160, kind: Encoding = "jpeg") -> Thumbnail:
+        """A picture of a sound."""
+        recipe = f"waveform {width} {height} {kind}"
+        return await self._extra(path, recipe, lambda: self._media.waveform(path, width, height, kind))
+
+    async def _extra(self, path: Path, recipe: str, make: Callable[[], Awaitable[Picture | Clip]]) -> Thumbnail:
+        data, version = await self._kept(path, recipe, make)
+        return Thumbnail(data, _content_type(data), _tag(version, *recipe.split()))
 
     def clear(self) -> int:
         """Forget every thumbnail: how many were on disk. Blocking, for any thread."""
@@ -148,8 +170,8 @@ class ThumbnailStore:
         _, width, kind = place
         memory = self._memory  # `clear` exchanges it
         try:
-            data, version = await self._picture(path, width, kind)
-            made = Thumbnail(data, _content_type(data), _etag(version, width, kind))
+            data, version = await self._kept(path, _recipe(width, kind), lambda: self._media.picture(path, width, kind))
+            made = Thumbnail(data, _content_type(data), _tag(version, width, kind))
         except NoPicture:
             version = identity.version
             made = await self._placeholder("audio", path, version, width, kind)
@@ -165,25 +187,27 @@ class ThumbnailStore:
             memory.put(place, (identity, made), len(made.data) + _OVERHEAD)
         return made
 
-    async def _picture(self, path: Path, width: int, kind: Encoding) -> tuple[bytes, Version]:
-        """From the disk, else from the decoder."""
-        name, version, data = await asyncio.to_thread(self._look_up, path, width, kind)
+    async def _kept(
+        self, path: Path, recipe: str, make: Callable[[], Awaitable[Picture | Clip]]
+    ) -> tuple[bytes, Version]:
+        """From the disk, else made and kept there."""
+        name, version, data = await asyncio.to_thread(self._look_up, path, recipe)
         if data is not None:
             return data, version
-        picture = await self._media.picture(path, width, kind)
-        if picture.version == version:
-            await asyncio.to_thread(self._disk.write, name, picture.data)
-        return picture.data, picture.version
+        made = await make()
+        if made.version == version:
+            await asyncio.to_thread(self._disk.write, name, made.data)
+        return made.data, made.version
 
-    def _look_up(self, path: Path, width: int, kind: Encoding) -> tuple[str, Version, bytes | None]:
+    def _look_up(self, path: Path, recipe: str) -> tuple[str, Version, bytes | None]:
         content, version = fingerprint(path)
-        name = _disk_name(content, width, kind)
+        name = _disk_name(content, recipe)
         return name, version, self._disk.read(name)
 
     async def _stand_in(self, path: Path, version: Version, width: int, kind: Encoding, *, settled: bool) -> Thumbnail:
         """A placeholder for what should have been a picture; its tag is not that of the picture."""
         made = await self._placeholder(media_kind(path.name) or "file", path, version, width, kind)
-        return replace(made, etag=_etag(version, width, kind, "x"), settled=settled)
+        return replace(made, etag=_tag(version, width, kind, "x"), settled=settled)
 
     async def _placeholder(
         self, subject: Subject, path: Path, version: Version, width: int, kind: Encoding
@@ -194,7 +218,7 @@ class ThumbnailStore:
         if data is None:
             data = await self._media.placeholder(subject, label, width, kind)
             self._placeholders.put(key, data, len(data) + _OVERHEAD)
-        return Thumbnail(data, _content_type(data), _etag(version, width, kind))
+        return Thumbnail(data, _content_type(data), _tag(version, width, kind))
 
 
 @dataclass
@@ -203,16 +227,22 @@ class _Making:
     waiters: int = 0
 
 
-def _disk_name(content: str, width: int, kind: Encoding) -> str:
-    return hashlib.blake2b(f"{_RECIPE} {content} {width} {kind}".encode(), digest_size=16).hexdigest()
+def _recipe(width: int, kind: Encoding) -> str:
+    return f"{width} {kind}"
 
 
-def _etag(version: Version, width: int, *rest: str) -> str:
-    return f'W/"{"-".join((f"{version.mtime_ns:x}", f"{version.size:x}", str(width), *rest))}"'
+def _disk_name(content: str, recipe: str) -> str:
+    return hashlib.blake2b(f"{_EDITION} {content} {recipe}".encode(), digest_size=16).hexdigest()
+
+
+def _tag(version: Version, *rest: object) -> str:
+    return f'W/"{"-".join((f"{version.mtime_ns:x}", f"{version.size:x}", *map(str, rest)))}"'
 
 
 def _content_type(data: bytes) -> str:
-    """By the first bytes: the encoder may have had to do with a simpler format than was asked for."""
-    if data.startswith(b"RIFF"):
-        return "image/webp"
-    return "image/avif" if data[4:8] == b"ftyp" else "image/jpeg"
+    """By the first bytes: the encoder may have had to do with another format than was asked for."""
+    if data[4:8] == b"ftyp":
+        return "image/avif" if data[8:12] in (b"avif", b"avis") else "video/mp4"
+    if data.startswith(b"\x1a\x45\xdf\xa3"):
+        return "video/webm"
+    return "image/webp" if data.startswith(b"RIFF") else "image/jpeg"

@@ -103,11 +103,38 @@ def _placeholder(request: Mapping[str, Any]) -> Answer:
     return _encoded(placeholders.draw(request["subject"], request["label"], request["box"]), request)
 
 
+def _clip(stream: BinaryIO, found: Format, request: Mapping[str, Any]) -> Answer:
+    from cozygen.media import previews
+
+    return {}, previews.clip(stream, _film(found), request["box"])
+
+
+def _strip(stream: BinaryIO, found: Format, request: Mapping[str, Any]) -> Answer:
+    from cozygen.media import previews
+
+    return _encoded(previews.strip(stream, _film(found), request["box"], request["count"]), request)
+
+
+def _waveform(stream: BinaryIO, found: Format, request: Mapping[str, Any]) -> Answer:
+    from cozygen.media import previews
+
+    return _encoded(previews.waveform(stream, _film(found), request["width"], request["height"]), request)
+
+
+def _film(found: Format) -> str:
+    if found.library != "av":
+        raise Undecodable("neither film nor sound")
+    return found.name
+
+
 _OPERATIONS: dict[str, Operation] = {
     "thumbnail": _thumbnail,
     "analyse": _analyse,
     "probe": _probe,
     "verify": _verify,
+    "clip": _clip,
+    "strip": _strip,
+    "waveform": _waveform,
 }
 
 

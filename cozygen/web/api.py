@@ -150,7 +150,7 @@ class Endpoint:
         return result
 
     def _query(self, request: web.Request) -> BaseModel:
-        # The last of several equal names wins, as in most servers; lists are comma-separated by the reference.
+        # The first of several equal names counts, as in aiohttp; lists are comma-separated by the reference.
         try:
             return self.query.model_validate(dict(request.query))
         except ValidationError as error:

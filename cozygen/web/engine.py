@@ -18,6 +18,8 @@ from cozygen.engines.base import EngineError, EngineUnavailable, LocalFile, Outp
 from cozygen.jobs.model import Job, JobState, NewJob
 from cozygen.jobs.service import DuplicateJobError, JobEndedError, JobNotFoundError
 from cozygen.media.kinds import content_type
+from cozygen.media.pool import Encoding, MediaUnavailable
+from cozygen.media.sniff import Undecodable
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
 from cozygen.web.services import Services
@@ -409,11 +411,18 @@ def file_response(path: Any, filename: str) -> web.FileResponse:
     return web.FileResponse(path, headers=headers)
 
 
-async def _preview(services: Services, found: LocalFile, wanted: str) -> web.Response:
-    kind, _, quality = wanted.partition(";")
-    kind = kind if kind in ("webp", "jpeg") else "webp"
+async def _preview(services: Services, found: LocalFile, wanted: str) -> web.StreamResponse:
+    name, _, quality = wanted.partition(";")
+    kind: Encoding = "jpeg" if name == "jpeg" else "webp"
     value = int(quality) if quality.isdecimal() and len(quality) <= 3 else 90
-    data = await services.media.thumbnail(found.path, 4096, kind, quality=max(1, min(100, value)))
+    try:
+        data = await services.media.thumbnail(found.path, 4096, kind, quality=max(1, min(100, value)))
+    except Undecodable:
+        return file_response(found.path, found.path.name)
+    except FileNotFoundError:
+        raise ApiError(404, "not found", "There is no such file.") from None
+    except MediaUnavailable as error:
+        raise ApiError(503, "unavailable", str(error)) from None
     return web.Response(body=data, content_type=f"image/{kind}")
 
 

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from cozygen.storage.documents import DocumentBusy, DocumentError, DocumentInvalid
@@ -62,6 +63,8 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         return web.json_response(body, status=error.status, headers=headers)
     except DocumentError as error:
         return _document_error(error).response()
+    except (HttpProcessingError, web.RequestPayloadError):
+        return ApiError(400, "bad request", "The body is not what its headers say.").response()
     except (ConnectionResetError, TimeoutError):
         raise
     except Exception:

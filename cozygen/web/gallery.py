@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
@@ -451,21 +451,11 @@ async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
         async with gallery.subscribe(Scope(subfolder, query.recursive, query.show_hidden)) as subscription:
             await response.prepare(call.request)
             await response.write(b":ok\n\n")
-            closing = asyncio.create_task(call.services.closing.wait())
-            try:
-                while not closing.done():
-                    upcoming = asyncio.create_task(subscription.next(_KEEP_ALIVE_SECONDS))
-                    await asyncio.wait({upcoming, closing}, return_when=asyncio.FIRST_COMPLETED)
-                    if not upcoming.done():
-                        upcoming.cancel()
-                        break
-                    mtime = upcoming.result()
+            async with aclosing(_changes(subscription, call.services.closing)) as changes:
+                async for mtime in changes:
                     data = {"subfolder": subfolder, "recursive": query.recursive, "mtime": mtime}
-                    await response.write(
-                        b":keep-alive\n\n" if mtime is None else f"data: {json.dumps(data)}\n\n".encode()
-                    )
-            finally:
-                closing.cancel()
+                    block = ":keep-alive" if mtime is None else f"data: {json.dumps(data)}"
+                    await response.write(f"{block}\n\n".encode())
     except FolderMissing:
         raise _no_folder() from None
     return response

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from pydantic import Field
 
 from cozygen.engines.base import EngineError, OutputType
@@ -27,6 +28,9 @@ section = Section("Uploads and inputs", "The input folder: what renders start fr
 
 _DEFAULT_EXTENSIONS = "jpg,jpeg,png,webp,bmp,tif,tiff,gif"
 _CHUNK = 256 * 1024
+_FIELD_BYTES = 64 * 1024
+_MALFORMED = (ValueError, AssertionError, HttpProcessingError)
+"""What aiohttp's multipart reader raises for a body that is none."""
 
 
 class ImageForm(FileUpload):
@@ -41,7 +45,7 @@ class ComfyImageForm(FileUpload):
     image: bytes = Field(description="the file, with its name")
     type: Literal["input", "temp", "output"] = "input"
     subfolder: str = ""
-    overwrite: Literal["true", "1", "false", "0"] = Field("false", description="replace a file of the same name")
+    overwrite: str = Field("", description="`true` or `1` replaces a file of the same name")
 
 
 class ComfyMaskForm(ComfyImageForm):
@@ -85,7 +89,7 @@ async def receive(part: BodyPartReader, folder: Path, limit: int) -> Received:
     await in_thread(lambda: folder.mkdir(parents=True, exist_ok=True))
     handle = await in_thread(lambda: temporary.open("xb"))
     try:
-        while chunk := await part.read_chunk(_CHUNK):
+        while chunk := await _chunk(part, _CHUNK):
             size += len(chunk)
             if size > limit:
                 raise ApiError(413, "too large", f"The file is larger than {limit // 2**20} MiB.", field="image")
@@ -115,15 +119,26 @@ async def _multipart(request: web.Request) -> Any:
         raise ApiError(400, "image field", "Send the file as the multipart form field `image`.", field="image")
     try:
         return await request.multipart()
-    except (ValueError, AssertionError):
-        raise ApiError(400, "image field", "The multipart body is malformed.", field="image") from None
+    except _MALFORMED:
+        raise _malformed() from None
 
 
 async def _next_part(reader: Any) -> Any:
     try:
         return await reader.next()
-    except (ValueError, AssertionError, UnicodeDecodeError):
-        raise ApiError(400, "image field", "The multipart body is malformed.", field="image") from None
+    except _MALFORMED:
+        raise _malformed() from None
+
+
+async def _chunk(part: BodyPartReader, size: int) -> bytes:
+    try:
+        return bytes(await part.read_chunk(size))
+    except _MALFORMED:
+        raise _malformed() from None
+
+
+def _malformed() -> ApiError:
+    return ApiError(400, "image field", "The multipart body is malformed.", field="image")
 
 
 async def _verified(services: Services, received: Received) -> None:
@@ -209,9 +224,9 @@ async def _comfy_upload(call: Call[Any, Any], transform: Callable[[Received, dic
             if part.name == "image" and received is None:
                 received = await receive(part, services.settings.inputs, limit)
             elif part.name:
-                value = await part.read_chunk(64 * 1024)
-                fields[part.name] = value.decode("utf-8", "replace")
-                await part.release()
+                fields[part.name] = (await _chunk(part, _FIELD_BYTES)).decode("utf-8", "replace")
+                while await _chunk(part, _CHUNK):
+                    pass
         if received is None or not received.name:
             raise ApiError(400, "image field", "The field `image` with a file name is missing.", field="image")
         await _verified(services, received)

@@ -75,9 +75,10 @@ async def thumb(call: Call[ThumbQuery, NoBody]) -> web.Response:
     if wanted is not None and matches(wanted, etag):
         return web.Response(status=304, headers={"Cache-Control": f"{scope}, {_FOREVER}", "ETag": etag, **vary})
     try:
-        found = services.thumbs.known(path, width, kind, status) or await _while_connected(
-            call.request, services.thumbs.get(path, width, kind, status=status)
-        )
+        found = services.thumbs.known(path, width, kind, status)
+        if found is None:
+            making = services.thumbs.get(path, width, kind, status=status)
+            found = await _while_connected(call.request, making)
     except MediaUnavailable as error:
         raise ApiError(503, "unavailable", str(error), headers={"Retry-After": "5"}) from None
     except OSError:  # it vanished a moment ago

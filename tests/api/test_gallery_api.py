@@ -174,35 +174,27 @@ async def test_20_a_page_unless_asked_otherwise(client: Client, out: Path) -> No
     assert len((await listing(client, page=2))["items"]) == 5
 
 
-@pytest.mark.parametrize(
-    ("query", "page", "per_page", "total_pages"),
-    [
-        ({"per_page": 0}, 1, 0, 1),
-        ({"per_page": -3}, 1, 0, 1),
-        ({"per_page": 9999}, 1, 500, 1),
-        ({"page": 0}, 1, 20, 1),
-        ({"page": -7}, 1, 20, 1),
-        ({"page": 10**17, "per_page": 500}, 10**17, 500, 1),
-        ({"page": 3, "per_page": 0}, 3, 0, 1),
-    ],
-)
-async def test_paging_is_clamped(
-    client: Client, out: Path, query: dict[str, int], page: int, per_page: int, total_pages: int
-) -> None:
+async def test_paging_is_clamped(client: Client, out: Path) -> None:
     put(out, "a.png")
-    body = await listing(client, **query)
-    assert (body["page"], body["per_page"], body["total_pages"], body["total_items"]) == (
-        page,
-        per_page,
-        total_pages,
-        1,
-    )
+    clamped: list[tuple[dict[str, int], tuple[int, int, int]]] = [
+        ({"per_page": 0}, (1, 0, 1)),
+        ({"per_page": -3}, (1, 0, 1)),
+        ({"per_page": 9999}, (1, 500, 1)),
+        ({"page": 0}, (1, 20, 1)),
+        ({"page": -7}, (1, 20, 1)),
+        ({"page": 10**17, "per_page": 500}, (10**17, 500, 1)),
+        ({"page": 3, "per_page": 0}, (3, 0, 1)),
+    ]
+    for query, paging in clamped:
+        body = await listing(client, **query)
+        assert (body["page"], body["per_page"], body["total_pages"]) == paging
+        assert body["total_items"] == 1
 
 
-@pytest.mark.parametrize("value", ["x", "", "1.5", "1e3", "٣", "0x10", "9" * 5000, "null", "1 2", "NaN"])
-@pytest.mark.parametrize("name", ["page", "per_page"])
-async def test_what_is_not_a_number_is_bad_paging(client: Client, name: str, value: str) -> None:
-    assert await refusal(client, LIST, **{name: value}) == (400, "bad paging")
+async def test_what_is_not_a_number_is_bad_paging(client: Client) -> None:
+    for value in ("x", "", "1.5", "1e3", "٣", "0x10", "9" * 5000, "null", "1 2", "NaN"):
+        assert await refusal(client, LIST, page=value) == (400, "bad paging")
+        assert await refusal(client, LIST, per_page=value) == (400, "bad paging")
 
 
 async def test_recursive_shows_files_only_from_everywhere(client: Client, out: Path) -> None:
@@ -229,17 +221,12 @@ async def test_hidden_names_only_on_request(client: Client, out: Path) -> None:
     assert await names(client, subfolder=".d") == ["in.png"]
 
 
-@pytest.mark.parametrize("value", ["1", "true", "True"])
-async def test_these_are_true(client: Client, out: Path, value: str) -> None:
+async def test_what_is_true_in_a_query(client: Client, out: Path) -> None:
     put(out, "a/.h.png")
-    assert await names(client, recursive=value, show_hidden=value) == [".h.png"]
-
-
-@pytest.mark.parametrize("value", ["0", "false", "False", "", "no", "TRUE", "2"])
-async def test_these_are_false(client: Client, out: Path, value: str) -> None:
-    put(out, "a/.h.png")
-    put(out, ".x.png")
-    assert await names(client, recursive=value, show_hidden=value) == ["a"]
+    for value in ("1", "true", "True"):
+        assert await names(client, recursive=value, show_hidden=value) == [".h.png"]
+    for value in ("0", "false", "False", "", "no", "TRUE", "2"):
+        assert await names(client, recursive=value, show_hidden=value) == ["a"]
 
 
 EXTENSIONS = {
@@ -284,13 +271,13 @@ OUTSIDE = [
 ]
 
 
-@pytest.mark.parametrize("subfolder", OUTSIDE)
 @pytest.mark.parametrize("url", [LIST, STREAM])
-async def test_outside_is_forbidden(client: Client, out: Path, tmp_path: Path, subfolder: str, url: str) -> None:
+async def test_outside_is_forbidden(client: Client, out: Path, tmp_path: Path, url: str) -> None:
     (tmp_path / "elsewhere").mkdir()
     (out / "link").symlink_to(tmp_path / "elsewhere")
     (out.parent / "output-sibling").mkdir()
-    assert await refusal(client, url, subfolder=subfolder) == (403, "forbidden")
+    for subfolder in OUTSIDE:
+        assert await refusal(client, url, subfolder=subfolder) == (403, "forbidden"), subfolder
 
 
 @pytest.mark.parametrize("url", [LIST, STREAM])
@@ -510,31 +497,31 @@ async def test_prompt_errors(client: Client, out: Path, tmp_path: Path) -> None:
     assert await refusal(client, PROMPT, filename="secret.png", subfolder="../..") == (403, "forbidden")
 
 
-@pytest.mark.parametrize(
-    ("body", "error"),
-    [
-        ({}, "prompt_id required"),
-        ({"prompt_raw": {"a": "b"}}, "prompt_id required"),
-        ({"prompt_id": "", "prompt_raw": {"a": "b"}}, "prompt_id required"),
-        ({"prompt_id": 5, "prompt_raw": {"a": "b"}}, "prompt_id required"),
-        ({"prompt_id": "\ud800", "prompt_raw": {"a": "b"}}, "prompt_id required"),
-        ({"prompt_id": "p" * 300, "prompt_raw": {"a": "b"}}, "invalid prompt_id"),
-        ({"prompt_id": "p"}, "prompt_raw required"),
-        ({"prompt_id": "p", "prompt_raw": None}, "prompt_raw required"),
-        ({"prompt_id": "p", "prompt_raw": {}}, "prompt_raw required"),
-        ({"prompt_id": "p", "prompt_raw": "text"}, "prompt_raw required"),
-        ({"prompt_id": "p", "prompt_raw": ["a"]}, "prompt_raw required"),
-        ({"prompt_id": "p", "prompt_raw": {"a": 1}}, "prompt_raw required"),
-        ({"prompt_id": "p", "prompt_raw": {"a": "\udfff"}}, "prompt_raw required"),
-        ({"prompt_id": "p", "prompt_raw": {str(n): "" for n in range(2001)}}, "invalid prompt_raw"),
-        ([], "bad json"),
-        (None, "bad json"),
-        ("x", "bad json"),
-    ],
-)
-async def test_prompt_raw_errors(client: Client, body: Any, error: str) -> None:
-    status, answer = await post(client, RAW, body)
-    assert (status, answer["error"]) == (400, error)
+RAW_ERRORS: list[tuple[Any, str]] = [
+    ({}, "prompt_id required"),
+    ({"prompt_raw": {"a": "b"}}, "prompt_id required"),
+    ({"prompt_id": "", "prompt_raw": {"a": "b"}}, "prompt_id required"),
+    ({"prompt_id": 5, "prompt_raw": {"a": "b"}}, "prompt_id required"),
+    ({"prompt_id": "\ud800", "prompt_raw": {"a": "b"}}, "prompt_id required"),
+    ({"prompt_id": "p" * 300, "prompt_raw": {"a": "b"}}, "invalid prompt_id"),
+    ({"prompt_id": "p"}, "prompt_raw required"),
+    ({"prompt_id": "p", "prompt_raw": None}, "prompt_raw required"),
+    ({"prompt_id": "p", "prompt_raw": {}}, "prompt_raw required"),
+    ({"prompt_id": "p", "prompt_raw": "text"}, "prompt_raw required"),
+    ({"prompt_id": "p", "prompt_raw": ["a"]}, "prompt_raw required"),
+    ({"prompt_id": "p", "prompt_raw": {"a": 1}}, "prompt_raw required"),
+    ({"prompt_id": "p", "prompt_raw": {"a": "\udfff"}}, "prompt_raw required"),
+    ({"prompt_id": "p", "prompt_raw": {str(n): "" for n in range(2001)}}, "invalid prompt_raw"),
+    ([], "bad json"),
+    (None, "bad json"),
+    ("x", "bad json"),
+]
+
+
+async def test_prompt_raw_errors(client: Client) -> None:
+    for body, error in RAW_ERRORS:
+        status, answer = await post(client, RAW, body)
+        assert (status, answer["error"]) == (400, error), body
 
 
 @pytest.mark.parametrize("url", [RAW, DELETE, DELETE_ALL, "/cozygen/api/trash/restore", "/cozygen/api/trash/empty"])
@@ -571,38 +558,35 @@ async def test_without_a_subfolder_it_is_the_root(client: Client, out: Path) -> 
         assert (status, answer["subfolder"]) == (200, "")
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "error"),
-    [
-        ({}, 400, "missing filename"),
-        ({"filename": ""}, 400, "missing filename"),
-        ({"filename": None}, 400, "missing filename"),
-        ({"filename": "a/pic.png"}, 400, "invalid filename"),
-        ({"filename": "a\\pic.png"}, 400, "invalid filename"),
-        ({"filename": "../pic.png"}, 400, "invalid filename"),
-        ({"filename": ".."}, 400, "invalid filename"),
-        ({"filename": "."}, 400, "invalid filename"),
-        ({"filename": "a\0b"}, 400, "invalid filename"),
-        ({"filename": 7}, 400, "invalid filename"),
-        ({"filename": ["pic.png"]}, 400, "invalid filename"),
-        ({"filename": "\ud800.png"}, 400, "invalid filename"),
-        ({"filename": "x" * 300}, 400, "invalid filename"),
-        ({"filename": "pic.png", "subfolder": "../x"}, 403, "forbidden"),
-        ({"filename": "pic.png", "subfolder": "/etc"}, 403, "forbidden"),
-        ({"filename": "pic.png", "subfolder": "a\0"}, 403, "forbidden"),
-        ({"filename": "link.png"}, 403, "forbidden"),
-        ({"filename": "precious.png", "subfolder": "linked"}, 403, "forbidden"),
-        ({"filename": "pic.png", "subfolder": 7}, 400, "invalid request"),
-        ({"filename": "absent.png"}, 404, "not found"),
-        ({"filename": "folder"}, 404, "not found"),
-        ({"filename": "pic.png", "subfolder": "absent"}, 404, "not found"),
-        ({"filename": "x", "subfolder": ".cozygen-trash/files"}, 404, "not found"),
-        ([], 400, "bad json"),
-    ],
-)
-async def test_delete_errors_touch_nothing(
-    client: Client, out: Path, tmp_path: Path, body: Any, status: int, error: str
-) -> None:
+DELETE_ERRORS: list[tuple[Any, int, str]] = [
+    ({}, 400, "missing filename"),
+    ({"filename": ""}, 400, "missing filename"),
+    ({"filename": None}, 400, "missing filename"),
+    ({"filename": "a/pic.png"}, 400, "invalid filename"),
+    ({"filename": "a\\pic.png"}, 400, "invalid filename"),
+    ({"filename": "../pic.png"}, 400, "invalid filename"),
+    ({"filename": ".."}, 400, "invalid filename"),
+    ({"filename": "."}, 400, "invalid filename"),
+    ({"filename": "a\0b"}, 400, "invalid filename"),
+    ({"filename": 7}, 400, "invalid filename"),
+    ({"filename": ["pic.png"]}, 400, "invalid filename"),
+    ({"filename": "\ud800.png"}, 400, "invalid filename"),
+    ({"filename": "x" * 300}, 400, "invalid filename"),
+    ({"filename": "pic.png", "subfolder": "../x"}, 403, "forbidden"),
+    ({"filename": "pic.png", "subfolder": "/etc"}, 403, "forbidden"),
+    ({"filename": "pic.png", "subfolder": "a\0"}, 403, "forbidden"),
+    ({"filename": "link.png"}, 403, "forbidden"),
+    ({"filename": "precious.png", "subfolder": "linked"}, 403, "forbidden"),
+    ({"filename": "pic.png", "subfolder": 7}, 400, "invalid request"),
+    ({"filename": "absent.png"}, 404, "not found"),
+    ({"filename": "folder"}, 404, "not found"),
+    ({"filename": "pic.png", "subfolder": "absent"}, 404, "not found"),
+    ({"filename": "x", "subfolder": ".cozygen-trash/files"}, 404, "not found"),
+    ([], 400, "bad json"),
+]
+
+
+async def test_delete_errors_touch_nothing(client: Client, out: Path, tmp_path: Path) -> None:
     put(out, "pic.png")
     put(out, "a/pic.png")
     put(out, ".cozygen-trash/files/x")
@@ -610,15 +594,16 @@ async def test_delete_errors_touch_nothing(
     precious = put(tmp_path, "elsewhere/precious.png")
     (out / "link.png").symlink_to(precious)
     (out / "linked").symlink_to(precious.parent)
-    before = sorted(
-        path.as_posix() for path in tmp_path.rglob("*") if path.is_relative_to(out) or "elsewhere" in path.parts
-    )
-    answer = await post(client, DELETE, body)
-    assert (answer[0], answer[1]["error"]) == (status, error)
-    after = sorted(
-        path.as_posix() for path in tmp_path.rglob("*") if path.is_relative_to(out) or "elsewhere" in path.parts
-    )
-    assert after == before
+
+    def files() -> list[str]:
+        kept = (path for path in tmp_path.rglob("*") if path.is_relative_to(out) or "elsewhere" in path.parts)
+        return sorted(path.as_posix() for path in kept)
+
+    before = files()
+    for body, status, error in DELETE_ERRORS:
+        answer = await post(client, DELETE, body)
+        assert (answer[0], answer[1]["error"]) == (status, error), body
+        assert files() == before
 
 
 async def test_of_two_who_delete_one_file_one_is_told_that_it_is_gone(client: Client, out: Path) -> None:
@@ -653,11 +638,13 @@ async def test_a_file_that_the_disk_keeps_is_a_conflict(
     assert (status, body) == (200, {"ok": True, "deleted": 0, "errors": ["pic.png: Permission denied"]})
 
 
-@pytest.mark.parametrize("confirm", [None, "", "yes", True, "delete all", "DELETE-ALL", 1, ["delete-all"], {}])
-async def test_without_the_word_nothing_is_deleted(client: Client, out: Path, confirm: Any) -> None:
+async def test_without_the_word_nothing_is_deleted(client: Client, out: Path) -> None:
     put(out, "pic.png")
-    status, body = await post(client, DELETE_ALL, {} if confirm is None else {"confirm": confirm})
-    assert (status, body["error"]) == (400, "confirm flag required")
+    words: list[Any] = [None, "", "yes", True, "delete all", "DELETE-ALL", 1, ["delete-all"], {}]
+    bodies: list[dict[str, Any]] = [{}, *({"confirm": word} for word in words)]
+    for body in bodies:
+        status, answer = await post(client, DELETE_ALL, body)
+        assert (status, answer["error"]) == (400, "confirm flag required"), body
     assert (out / "pic.png").exists()
 
 
@@ -693,23 +680,23 @@ async def test_delete_all_removes_links_to_files_as_links(client: Client, out: P
     assert precious.exists()
 
 
-@pytest.mark.parametrize(
-    ("extra", "status", "error"),
-    [
-        ({"subfolder": ".."}, 403, "forbidden"),
-        ({"subfolder": "/"}, 403, "forbidden"),
-        ({"subfolder": "nope"}, 404, "not found"),
-        ({"subfolder": ".cozygen-trash"}, 404, "not found"),
-        ({"subfolder": 5}, 400, "invalid request"),
-        ({"recursive": "no"}, 400, "invalid request"),
-        ({"recursive": 0}, 400, "invalid request"),
-    ],
-)
-async def test_delete_all_errors(client: Client, out: Path, extra: dict[str, Any], status: int, error: str) -> None:
+DELETE_ALL_ERRORS: list[tuple[dict[str, Any], int, str]] = [
+    ({"subfolder": ".."}, 403, "forbidden"),
+    ({"subfolder": "/"}, 403, "forbidden"),
+    ({"subfolder": "nope"}, 404, "not found"),
+    ({"subfolder": ".cozygen-trash"}, 404, "not found"),
+    ({"subfolder": 5}, 400, "invalid request"),
+    ({"recursive": "no"}, 400, "invalid request"),
+    ({"recursive": 0}, 400, "invalid request"),
+]
+
+
+async def test_delete_all_errors(client: Client, out: Path) -> None:
     put(out, "1.png")
     put(out, ".cozygen-trash/2.png")
-    answer = await post(client, DELETE_ALL, {"confirm": "delete-all", **extra})
-    assert (answer[0], answer[1]["error"]) == (status, error)
+    for extra, status, error in DELETE_ALL_ERRORS:
+        answer = await post(client, DELETE_ALL, {"confirm": "delete-all", **extra})
+        assert (answer[0], answer[1]["error"]) == (status, error), extra
     assert (out / "1.png").exists()
     assert (out / ".cozygen-trash/2.png").exists()
 
@@ -750,21 +737,21 @@ async def test_restoring_by_place(client: Client, out: Path) -> None:
     assert await names(client, recursive=1) == ["pic.png"]
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "error"),
-    [
-        ({}, 400, "missing ids"),
-        ({"ids": ["../../etc/passwd"]}, 400, "invalid ids"),
-        ({"ids": "x"}, 400, "invalid request"),
-        ({"ids": []}, 404, "not found"),
-        ({"ids": ["0" * 32 + ".0"]}, 404, "not found"),
-        ({"filename": "absent.png"}, 404, "not found"),
-        ({"filename": "x", "subfolder": ".."}, 403, "forbidden"),
-    ],
-)
-async def test_restore_errors(client: Client, body: dict[str, Any], status: int, error: str) -> None:
-    answer = await post(client, "/cozygen/api/trash/restore", body)
-    assert (answer[0], answer[1]["error"]) == (status, error)
+RESTORE_ERRORS: list[tuple[dict[str, Any], int, str]] = [
+    ({}, 400, "missing ids"),
+    ({"ids": ["../../etc/passwd"]}, 400, "invalid ids"),
+    ({"ids": "x"}, 400, "invalid request"),
+    ({"ids": []}, 404, "not found"),
+    ({"ids": ["0" * 32 + ".0"]}, 404, "not found"),
+    ({"filename": "absent.png"}, 404, "not found"),
+    ({"filename": "x", "subfolder": ".."}, 403, "forbidden"),
+]
+
+
+async def test_restore_errors(client: Client) -> None:
+    for body, status, error in RESTORE_ERRORS:
+        answer = await post(client, "/cozygen/api/trash/restore", body)
+        assert (answer[0], answer[1]["error"]) == (status, error), body
 
 
 async def test_emptying_the_trash(client: Client, out: Path) -> None:

@@ -78,12 +78,17 @@ def new_page(browser: Browser, studio: Studio) -> Iterator[NewPage]:
             lambda message: errors.append(message.text) if "Content Security Policy" in message.text else None,
         )
 
-    def make(profile: dict[str, Any] = DESKTOP, context: BrowserContext | None = None, **options: Any) -> CreatePage:
+    def make(
+        profile: dict[str, Any] = DESKTOP,
+        context: BrowserContext | None = None,
+        url: str | None = None,
+        **options: Any,
+    ) -> CreatePage:
         if context is None:
             context = browser.new_context(**{"locale": "en-US", **profile, **options})
             context.on("page", note)
             contexts.append(context)
-        return CreatePage(context.new_page(), studio.url)
+        return CreatePage(context.new_page(), url or studio.url)
 
     yield make
     for context in contexts:

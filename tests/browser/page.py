@@ -63,7 +63,7 @@ class CreatePage:
     def make_slow(self, form: dict[str, Any]) -> None:
         """Bring sizes and steps up, so that there is time to look at the render."""
         for field in _bounded(form):
-            large = 1024 if _is_size(field) else field["max"] if field["default"] > 1 else 1
+            large = 768 if _is_size(field) else field["max"] if field["default"] > 1 else 1
             self.fill(field["key"], f"{min(field['max'], large):g}")
 
     def wait_for_result(self) -> None:

@@ -1,4 +1,4 @@
-"""A studio in a process of its own, with the embedded engine, for the browser to visit."""
+"""A studio in a process of its own for the browser to visit."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ _START_SECONDS = 60.0
 class Studio:
     """`python -m cozygen serve` on one data folder; keeps its port over a restart."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, engine: str = "embedded", settings: dict[str, str] | None = None) -> None:
         self.data = folder / "data"
+        self._engine = engine
+        self._settings = settings or {}
         self._log = folder / "server.log"
         self._port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -29,9 +31,10 @@ class Studio:
 
     def start(self) -> None:
         """Start it and wait until it prints its URL."""
-        command = [sys.executable, "-m", "cozygen", "serve", "--engine", "embedded"]
+        command = [sys.executable, "-m", "cozygen", "serve", "--engine", self._engine]
         command += ["--port", str(self._port), "--data-dir", str(self.data)]
         environment = {key: value for key, value in os.environ.items() if not key.startswith("COZYGEN_")}
+        environment |= self._settings
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=self._log.parent
@@ -74,6 +77,12 @@ class Studio:
         """The JSON at a path of the server."""
         with urllib.request.urlopen(self.url.removesuffix("/cozygen/") + path, timeout=30) as response:
             return json.load(response)
+
+    def add_workflow(self, name: str, graph: dict[str, Any]) -> dict[str, Any]:
+        """Put a workflow into its folder; the form of it."""
+        (self.data / "workflows" / name).write_text(json.dumps(graph), "utf-8")
+        form: dict[str, Any] = self.get(f"/cozygen/api/workflows/{name}/form")
+        return form
 
     def workflow(self, mode: str) -> dict[str, Any]:
         """The form of the starter workflow of a mode."""

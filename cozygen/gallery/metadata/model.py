@@ -28,8 +28,8 @@ class FileMetadata:
     ``extra``: every other text of the file by its key, lower case.
     ``problem``: why the file could not be read to its end; what was found until there is kept.
 
-    No string holds NUL or a lone surrogate, and no number is NaN or infinite (they read as None), so that all of it can be
-    stored as UTF-8 and sent as JSON. Seeds may exceed 2**63 - 1.
+    No string holds NUL or a lone surrogate, and no number is NaN or infinite (they read as None), so that all of it can
+    be stored as UTF-8 and sent as JSON. Seeds may exceed 2**63 - 1.
     """
 
     container: str | None = None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cozygen.engines.embedded.library.motion import (
@@ -16,7 +16,6 @@ from cozygen.engines.embedded.library.motion import (
     motion_between,
 )
 from cozygen.engines.embedded.painter.noise import blur
-from cozygen.nodes import host as host_module
 from cozygen.nodes.host import Interrupted
 from cozygen.nodes.limits import TooLarge
 from cozygen.nodes.pictures import FloatArray
@@ -117,7 +116,7 @@ def test_a_film_plays_on_under_the_camera(host: Any) -> None:
     np.testing.assert_allclose(film[:, 4, 4, 0], [0.1, 0.1, 0.5, 0.5, 0.9, 0.9], atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.integers(1, 50),
     st.integers(1, 50),
@@ -128,16 +127,10 @@ def test_a_film_plays_on_under_the_camera(host: Any) -> None:
     st.integers(0, 70),
 )
 def test_any_view_can_be_taken(
-    tmp_path_factory: Any, rows: int, columns: int, zoom: float, x: float, y: float, width: int, height: int
+    host: Any, rows: int, columns: int, zoom: float, x: float, y: float, width: int, height: int
 ) -> None:
-    from tests.engines.embedded.conftest import RecordingHost
-
-    token = host_module._current.set(RecordingHost(tmp_path_factory.mktemp("h")))
-    try:
-        picture = np.random.default_rng(0).random((1, rows, columns, 3), dtype=np.float32)
-        film = pan(picture, frames=2, end_zoom=zoom, end_x=x, end_y=y, width=width, height=height)
-    finally:
-        host_module._current.reset(token)
+    picture = np.random.default_rng(0).random((1, rows, columns, 3), dtype=np.float32)
+    film = pan(picture, frames=2, end_zoom=zoom, end_x=x, end_y=y, width=width, height=height)
     assert np.isfinite(film).all()
 
 

@@ -16,7 +16,7 @@ from cozygen.engines.embedded.painter.scene import Scene
 def _coat(scene: Scene, own: Array | None = None) -> Array:
     """Fur or cloth against the light: nearly the darkest colour of the picture."""
     dark = shade(scene.palette.near, 0.03)
-    return mix(dark, own, 0.35 + 0.25 * scene.palette.level) if own is not None else dark
+    return mix(dark, own, 0.22 + 0.16 * scene.palette.level) if own is not None else dark
 
 
 def cat(canvas: Canvas, view: View, scene: Scene, at: Point, size: float) -> None:
@@ -149,7 +149,7 @@ def deer(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, *, fl
             ribbon([(0.255 + lean, 0.88), (0.32 + lean, 0.93), (0.335 + lean, 0.975)], (0.014, 0.011, 0.005)),
             ribbon([(0.258 + lean, 0.955), (0.20 + lean, 1.0), (0.195 + lean, 1.04)], (0.013, 0.010, 0.005)),
         ]
-    pen.shapes([spline(body), *legs, *antlers], fur, rim=0.75)
+    pen.shapes([spline(body), *legs, *antlers], fur, rim=0.45)
 
 
 def birds(canvas: Canvas, view: View, scene: Scene) -> None:
@@ -325,8 +325,8 @@ def whale(canvas: Canvas, view: View, scene: Scene, at: Point, size: float, dept
     pen.shape(oval(0.806, -0.030, 0.006, 0.005), palette.light)
 
 
-def fish(canvas: Canvas, view: View, scene: Scene, *, large: bool) -> None:
-    """A shoal."""
+def fish(canvas: Canvas, view: View, scene: Scene, *, large: bool, height: float = 0.52) -> None:
+    """A shoal around a `height` of the picture."""
     rng = generator(scene.seed, "fish")
     palette = scene.palette
     count = int(10 + 14 * min(2.0, scene.has("fish") or 0.4))
@@ -335,7 +335,7 @@ def fish(canvas: Canvas, view: View, scene: Scene, *, large: bool) -> None:
     fishes = sorted(float(value) for value in rng.uniform(0.25, 1.0, count))
     for index, near in enumerate(fishes):
         x = lead + float(rng.normal(0.0, 0.24)) * scene.span
-        y = 0.52 + float(rng.normal(0.0, 0.15))
+        y = height + float(rng.normal(0.0, 0.15))
         size = (0.035 + 0.055 * near**2) * (1.5 if large else 1.0)
         hue = (palette.accent, palette.second, mix(palette.light, palette.accent, 0.4))[index % 3]
         pen = Pen(

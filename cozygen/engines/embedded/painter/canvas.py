@@ -72,6 +72,11 @@ class View:
         return min(1.0, max(0.3, self.width / self.height * 1.1))
 
     @property
+    def texture_side(self) -> int:
+        """How large textures need be for this view."""
+        return 1024 if self.width * self.height > 150_000 else 512
+
+    @property
     def span(self) -> float:
         """The scene's width at rest."""
         return self.width / self.height / self.squeeze

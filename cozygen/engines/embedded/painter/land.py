@@ -60,8 +60,15 @@ def crest_of(scene: Scene, ridge: Ridge, x: Array) -> Array:
     if ridge.centre is not None:
         distance = np.abs(x - np.float32(ridge.centre)) / np.float32(ridge.spread)
         if ridge.kind in ("cliff", "island"):
+            ragged = profile(scene.seed, ridge.name + " edge", x * np.float32(9.0), octaves=4, gain=0.55)
+            if ridge.kind == "cliff":
+                # A plateau that breaks off in a few steps.
+                far = distance + ragged * np.float32(0.07)
+                fall = 0.55 * smoothstep(0.98, 0.86, far) + 0.25 * smoothstep(0.80, 0.70, far)
+                height = height * (fall + 0.20 * smoothstep(0.60, 0.30, far))
+            else:
+                height = height * smoothstep(1.0, 0.15, distance + ragged * np.float32(0.05))
             # Beyond its reach it is under water.
-            height = height * smoothstep(1.0, 0.35 if ridge.kind == "cliff" else 0.15, distance)
             height = height - smoothstep(0.9, 1.15, distance) * np.float32(0.06)
         else:
             height = height * (0.62 + 0.5 * np.exp(-(distance**2)))
@@ -263,7 +270,18 @@ def _strata(scene: Scene, ridge: Ridge, band: Frame, below: Array, lit: Array) -
     )
     dark = mix(palette.near, mix(palette.zenith, palette.ground, 0.3), 0.25)
     bright = mix(mix(dark, palette.ground, 0.35), palette.light, 0.20)
-    colour = _between(dark, bright, np.clip(lit * 0.8 + layers * 0.22, 0.0, 1.0))
+    cracks = fbm(
+        scene.seed,
+        ridge.name + " cracks",
+        (band.left * 34, band.top * 7),
+        (band.dx * 34, band.dy * 7),
+        (band.width, band.height),
+        octaves=4,
+        gain=0.6,
+        billow=True,
+    )
+    crevices = smoothstep(0.16, 0.02, cracks) * 0.35
+    colour = _between(dark, bright, np.clip(lit * 0.85 + 0.06 + layers * 0.24 - crevices, 0.0, 1.0))
     white = scene.season == "winter" and not scene.wish.rejects("weather:snow")
     turf = mix(palette.snow if white else palette.ground, palette.near, 0.05 if white else 0.35)
     depth = 0.022 + 0.012 * layers
@@ -294,7 +312,7 @@ def _soil(view: View, scene: Scene, ridge: Ridge, band: Frame, below: Array, lit
     )
     strength = 0.05 if ridge.kind in ("dune", "snowfield") or ground is palette.snow else 0.17
     if ridge.kind == "dune":
-        grain = grain * 0.5 + _ripples(scene, ridge, band, below) * 2.2
+        grain = grain * 0.5 + _ripples(view, scene, ridge, band, below) * 2.2
     if ridge.kind != "dune":
         # The shadows of passing clouds.
         shadows = fbm(
@@ -327,9 +345,9 @@ def _ground_colour(scene: Scene, ridge: Ridge) -> Array:
     return shade(mix(palette.ground, palette.foliage, share if ridge.kind != "dune" else 0.0), 0.02 * float(vary[1]))
 
 
-def _ripples(scene: Scene, ridge: Ridge, band: Frame, below: Array) -> Array:
+def _ripples(view: View, scene: Scene, ridge: Ridge, band: Frame, below: Array) -> Array:
     """Wind ripples on sand."""
-    tile = texture(scene.seed, "ripples", cells=8, octaves=4, gain=0.5)
+    tile = texture(scene.seed, "ripples", view.texture_side, cells=8, octaves=4, gain=0.5)
     xs = band.xs()[None, :]
     wobble = sample(tile, xs * 0.35 + below * 0.2, below * 0.8)
     phase = (xs * 0.9 + below * 7.0 + wobble * 0.28) * np.float32(16.0 + 34.0 * (1.0 - ridge.depth))

@@ -41,6 +41,7 @@ def settled(scene: Scene) -> Scene:
 
 def additions(scene: Scene) -> list[Layer]:
     """What was asked for by name and can be set into any picture: balloons, birds, a cat, weather."""
+    scene = replace(scene, subjects={name: weight for name, weight in scene.wish.subjects.items() if weight > 0})
     air = list(_in_the_air(scene))
     ground = Ridge("foreground", "bank", 1.0, 0.985, 0.02, 0.8, 1.2)
     standing = [
@@ -416,10 +417,23 @@ def _in_the_air(scene: Scene) -> Iterator[Layer]:
         at = (scene.span * (0.40 if left else 0.60), scene.horizon * 0.50)
         size = 0.165 * min(1.6, 0.75 + 0.3 * scene.has("whale"))
         yield lambda canvas, view: beings.whale(canvas, view, scene, at, size, 0.55, flip=not left)
+    if scene.has("jellyfish"):
+        yield lambda canvas, view: _drifting_jellyfish(canvas, view, scene)
+    if scene.has("fish"):
+        yield lambda canvas, view: beings.fish(canvas, view, scene, large=False, height=scene.horizon * 0.6)
     if scene.has("birds"):
         yield lambda canvas, view: beings.birds(canvas, view, scene)
     if scene.has("lanterns"):
         yield lambda canvas, view: things.lanterns(canvas, view, scene)
+
+
+def _drifting_jellyfish(canvas: Canvas, view: View, scene: Scene) -> None:
+    """Where there is no sea, they swim in the sky."""
+    rng = generator(scene.seed, "drifting")
+    for number in range(round(2 + 2 * min(2.0, scene.has("jellyfish")))):
+        at = (scene.span * float(rng.uniform(0.1, 0.9)), scene.horizon * float(rng.uniform(0.45, 0.85)))
+        size = float(rng.uniform(0.10, 0.24)) * min(1.0, scene.span)
+        beings.jellyfish(canvas, view, scene, at, size, 0.3 + 1.4 * size, number)
 
 
 def _balloons(canvas: Canvas, view: View, scene: Scene) -> None:
@@ -473,6 +487,9 @@ def _stander(scene: Scene, ridge: Ridge, name: str) -> Layer:
     place = {"cat": 0.36, "dog": 0.30, "person": 0.42, "deer": 0.30, "mushrooms": 0.20, "crystal": 0.60}[name]
     if name == "dog" and scene.has("cat"):
         place = 0.60
+    elif scene.has("tree"):
+        # Not before the tree's trunk.
+        place = 0.46 + 0.4 * (place - 0.20)
     x = scene.span * (place if left else 1.0 - place)
     at = _foot(scene, ridge, x)
     weight = min(1.6, 0.8 + 0.25 * scene.has(name))

@@ -96,7 +96,7 @@ autumn autumnal october november: season:autumn
 winter wintry january december frost frosty frozen ice icy: season:winter
 snow snowy snowfall blizzard nieve neige schnee 雪: season:winter weather:snow
 blizzard: weather:fog mood:stormy
-cherry-blossom sakura blossom 桜: season:spring subject:blossom
+cherry-blossom sakura blossom 桜: season:spring subject:blossom subject:tree
 
 cloud cloudy clouds overcast cumulus nube nuage wolke облако 雲 云: weather:clouds
 fog foggy mist misty haze hazy smoke smoky nebel brume 霧 雾: weather:fog

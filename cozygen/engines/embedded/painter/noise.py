@@ -1,7 +1,7 @@
 """Seeded randomness: streams by name, smooth noise on regular grids, profiles along a line, and resampling.
 
 Noise is a lattice of random numbers enlarged by Pillow's bicubic filter: each octave costs one resize in C. The lattice
-repeats every 256 cells, so it can be read at any offset, which is what moves clouds and cameras without a seam.
+repeats every 128 cells, so it can be read at any offset, which is what moves clouds and cameras without a seam.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from PIL import Image
 
 from cozygen.engines.embedded.painter.color import Array
 
-_CELLS = 256
+_CELLS = 128
 _LACUNARITY = 2.03  # not 2: octaves whose lattices coincide show the lattice
 _ALMOST_WHITE = 1.6  # cells a pixel from which an octave averages out to nothing
 
@@ -27,7 +27,7 @@ def generator(seed: int, *names: object) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "little")))
 
 
-@functools.lru_cache(maxsize=96)
+@functools.lru_cache(maxsize=384)  # what one scene uses: films read the same noise for every frame
 def _lattice(seed: int, name: str) -> Array:
     # Uniform rather than normal: no lonely spikes.
     lattice = generator(seed, "lattice", name).uniform(-1.0, 1.0, (_CELLS, _CELLS)).astype(np.float32)
@@ -118,14 +118,17 @@ def _along(row: Array, x: Array) -> Array:
 
 
 @functools.lru_cache(maxsize=16)
-def texture(seed: int, name: str, *, cells: int = 8, octaves: int = 6, gain: float = 0.52) -> Array:
-    """A 1024 x 1024 noise texture that repeats without a seam, its first octave `cells` (a power of two) across."""
-    side = 1024
+def texture(seed: int, name: str, side: int, *, cells: int = 8, octaves: int = 6, gain: float = 0.52) -> Array:
+    """A square noise texture of `side` pixels that repeats without a seam.
+
+    `side` and `cells`, the width of the first octave, are powers of two. The side changes the sharpness, not the form.
+    """
     total = np.zeros((side, side), np.float32)
     amplitude, weight = 1.0, 0.0
     for octave in range(octaves):
-        count = min(_CELLS, cells << octave)
-        patch = _lattice(seed, f"{name}/texture{octave}")[:count, :count]
+        count = min(256, cells << octave)
+        rng = generator(seed, "texture", name, octave)
+        patch = rng.uniform(-1.0, 1.0, (count, count)).astype(np.float32)
         padded = Image.fromarray(np.pad(patch, 3, mode="wrap"))
         big = padded.resize((side, side), Image.Resampling.BICUBIC, box=(3, 3, 3 + count, 3 + count))
         total += np.asarray(big, np.float32) * np.float32(amplitude)

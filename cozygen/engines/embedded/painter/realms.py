@@ -9,7 +9,7 @@ import numpy as np
 
 from cozygen.engines.embedded.painter import beings, landscape, sky, things
 from cozygen.engines.embedded.painter.canvas import Canvas, View, gradient
-from cozygen.engines.embedded.painter.color import Array, chroma_of, hue_of, lch, mix, shade, turn
+from cozygen.engines.embedded.painter.color import Array, blend, chroma_of, hue_of, lch, mix, shade, turn
 from cozygen.engines.embedded.painter.land import Ridge, crest_of, paint_ridge
 from cozygen.engines.embedded.painter.landscape import Layer
 from cozygen.engines.embedded.painter.noise import (
@@ -131,7 +131,7 @@ def _water_column(canvas: Canvas, view: View, scene: Scene) -> None:
     colour += (bright[:, None, None] - colour) * np.clip(light + glare, 0.0, 0.92)
     full = (frame.width, frame.height)
     canvas.lab[...] = resize_planes(colour, full)
-    tile = texture(scene.seed, "caustics", cells=8, octaves=3, gain=0.5)
+    tile = texture(scene.seed, "caustics", view.texture_side, cells=8, octaves=3, gain=0.5)
     u, v = frame.xs()[None, :] * np.float32(0.7), frame.ys()[:, None] * np.float32(1.4)
     t = np.float32(view.time * 0.02)
     net = 1.0 - np.abs(sample(tile, u + t, v + t) + 0.4 * sample(tile, u * 1.7 - t, v * 1.7)) * 3.2
@@ -289,7 +289,7 @@ def _flow(canvas: Canvas, view: View, scene: Scene) -> None:
     time = np.float32(view.time * 0.03)
 
     def noise(name: str, u: Array, v: Array) -> Array:
-        return sample(texture(scene.seed, name, cells=4, octaves=3, gain=0.42), u, v)
+        return sample(texture(scene.seed, name, view.texture_side, cells=4, octaves=3, gain=0.42), u, v)
 
     u, v = xs * np.float32(scale * 0.36), ys * np.float32(scale * 0.36)
     a, b = noise("a", u + time, v), noise("b", u + 0.31, v - time)
@@ -410,7 +410,7 @@ def _bust(canvas: Canvas, view: View, scene: Scene) -> None:
     palette = scene.palette
     skin = mix(shade(palette.near, 0.14), mix(lch(0.70, 0.07, 55), palette.horizon, 0.4), 0.30 + 0.25 * palette.level)
     hair = mix(shade(palette.near, 0.02), palette.second if len(scene.wish.colours) > 1 else palette.near, 0.4)
-    cloth = mix(palette.accent, palette.near, 0.50)
+    cloth = blend(mix(palette.zenith, palette.near, 0.45), palette.accent, 0.25)
     rng = generator(scene.seed, "hair")
     # Hair that flows away behind the head.
     for lock in range(26):

@@ -89,20 +89,24 @@ def _recoloured(lab: Array, scene: Scene, strength: float) -> Array:
 
 
 def _open_sky(picture: Array) -> Array:
-    """Where the picture is probably sky: bright, even, and connected to the upper edge; 0..1."""
+    """Where the picture is probably sky: even, and connected to the upper edge without a contour between; 0..1."""
     height, width = picture.shape[:2]
-    small_size = (max(8, width // 4), max(8, height // 4))
+    small_size = (max(8, width // 5), max(8, height // 5))
     small = resize_planes(lab_of(picture), small_size, Image.Resampling.BOX)
-    detail = np.abs(small[0] - blur(small[0], 2.0)) + 0.5 * np.abs(small[2] - blur(small[2], 2.0))
-    busy = blur(detail, 1.5)
-    even = 1.0 - smoothstep(0.022, 0.065, busy)
-    bright = smoothstep(float(np.median(small[0])) - 0.16, float(np.median(small[0])) + 0.04, small[0])
-    score = even * bright
+    light = blur(small[0], 0.8)
+    contour = np.abs(_step(light, 0)) + np.abs(_step(light, 1)) + 0.7 * np.abs(_step(blur(small[2], 0.8), 0))
+    even = 1.0 - smoothstep(0.018, 0.058, blur(contour, 0.8))
     # Walking down each column, what was not sky above is not sky below.
-    reach = np.minimum.accumulate(blur(score, 1.0) * 0.5 + score * 0.5, axis=0)
-    soft = blur(smoothstep(0.25, 0.7, reach), 2.0)
+    reach = np.minimum.accumulate(even, axis=0)
+    low = smoothstep(0.85, 0.55, np.linspace(0.0, 1.0, small_size[1], dtype=np.float32))[:, None]
+    soft = blur(smoothstep(0.25, 0.7, reach) * low, 1.6).astype(np.float32)
     full = np.asarray(Image.fromarray(soft).resize((width, height), Image.Resampling.BICUBIC), np.float32)
     result: Array = np.clip(full, 0.0, 1.0)
+    return result
+
+
+def _step(plane: Array, axis: int) -> Array:
+    result: Array = np.gradient(plane, axis=axis)
     return result
 
 

@@ -14,7 +14,7 @@ Water = Literal["none", "lake", "sea", "river"]
 
 # Subjects that need ground or sea to stand on or float in.
 _EARTHLY_NAMES = (
-    "mountain hills forest tree sea lake river waterfall island city desert cliff meadow flowers cat dog deer boat "
+    "mountain hills forest tree blossom sea lake river waterfall island city desert cliff meadow flowers cat dog deer boat "
     "house lighthouse castle pagoda bridge windmill balloon lanterns fireflies mushrooms landscape person"
 )
 _EARTHLY = tuple(_EARTHLY_NAMES.split())
@@ -103,7 +103,8 @@ def _realm(wish: Wish) -> Realm:
         return "abstract"
     below = max(wants("underwater"), wants("jellyfish"), wants("fish"))
     whale = wants("whale") if not (wants("sky") or wants("galaxy") or wants("stars") or wants("sea")) else 0.0
-    if max(below, whale) > 0 and (wants("underwater") or earthly == wants("sea")) and not wants("galaxy"):
+    dry = any(wants(name) > 0 for name in _EARTHLY if name not in ("sea", "lake", "river"))
+    if max(below, whale) > 0 and (wants("underwater") or not dry) and not wants("galaxy"):
         return "underwater"
     if wants("portrait") > 0:
         return "portrait"
@@ -157,7 +158,9 @@ def _time(wish: Wish, draw: float, realm: Realm) -> str:
     if "moon" in wish.subjects and not wish.rejects("time:night"):
         return "night"
     choices = ["day", "dawn", "sunset", "day", "sunset", "dusk"]
-    if "storm" in wish.weather or "fog" in wish.weather or "rainbow" in wish.weather or "sun" in wish.subjects:
+    if "storm" in wish.weather:
+        return "day" if not wish.rejects("time:day") else "dusk"
+    if "fog" in wish.weather or "rainbow" in wish.weather or "sun" in wish.subjects:
         choices = ["day", "day", "dawn"]
     allowed = [time for time in choices if not wish.rejects(f"time:{time}")] or ["day"]
     return allowed[int(draw * len(allowed)) % len(allowed)]

@@ -86,6 +86,16 @@ def paint_light(canvas: Canvas, view: View, scene: Scene) -> None:
     canvas.shine(scene.palette.light, cover * np.float32(0.35), top, left)
 
 
+def _paint_day_moon(canvas: Canvas, view: View, scene: Scene) -> None:
+    """The pale moon of a day sky, away from the sun."""
+    frame = view.frame(0.0)
+    radius = (0.034 + 0.016 * min(scene.has("moon"), 2.0)) * min(1.0, view.squeeze + 0.15)
+    found = disc(frame, scene.span - scene.light_at[0], scene.horizon * 0.30, radius)
+    if found is not None:
+        cover, top, left = found
+        canvas.over(_moon_face(scene, frame, cover, top, left, radius), cover * np.float32(0.55), top, left)
+
+
 def _aligned(part: tuple[Array, int, int], shape: tuple[int, ...], top: int, left: int) -> Array:
     """A coverage placed into another one's box."""
     cover, part_top, part_left = part
@@ -198,8 +208,9 @@ def paint_galaxy(canvas: Canvas, view: View, scene: Scene, amount: float = 1.0) 
     canvas.over(resize_planes(base, size), resize(np.clip(band * 0.95, 0.0, 0.85), size))
 
 
-def _richest_place(tile: Array, scene: Scene) -> tuple[float, float]:
-    """Where in a texture a picture finds both bright clouds and dark gaps."""
+def _richest_place(scene: Scene) -> tuple[float, float]:
+    """Where in the nebula's texture a picture finds both bright clouds and dark gaps, whatever its size in pixels."""
+    tile = texture(scene.seed, "nebula", 256, cells=4, octaves=7, gain=0.55)
     rng = generator(scene.seed, "nebula place")
     best, place = -9.0, (0.0, 0.0)
     grid = np.linspace(0.0, 0.42, 12, dtype=np.float32)
@@ -225,8 +236,8 @@ def paint_nebula(canvas: Canvas, view: View, scene: Scene) -> None:
 
     warp_x, warp_y = noise("nebula x", 1.6), noise("nebula y", 1.6)
     xs, ys = soft.xs()[None, :] * np.float32(view.squeeze), soft.ys()[:, None]
-    tile = texture(scene.seed, "nebula", cells=4, octaves=7, gain=0.55)
-    place_x, place_y = _richest_place(tile, scene)
+    tile = texture(scene.seed, "nebula", view.texture_side, cells=4, octaves=7, gain=0.55)
+    place_x, place_y = _richest_place(scene)
     u, v = xs * 0.42 + warp_x * 0.16 + place_x, ys * 0.42 + warp_y * 0.16 + place_y
     clouds, wisps = sample(tile, u, v), sample(tile, u * 1.7 + 0.37 + warp_y * 0.1, v * 1.7 + 0.61)
     glow = smoothstep(-0.70, 0.75, clouds + 0.30 * noise("nebula wide", 0.8, 2))
@@ -306,7 +317,7 @@ def paint_clouds(canvas: Canvas, view: View, scene: Scene) -> None:
     xs = (soft.xs()[None, :] - np.float32(scene.span / 2)) * np.float32(view.squeeze)
     u = xs * depth * 0.34 + np.float32(view.time * 0.006)
     v = depth * 0.36 + np.float32(view.time * 0.002)
-    tile = texture(scene.seed, "clouds", cells=8, octaves=6, gain=0.47)
+    tile = texture(scene.seed, "clouds", view.texture_side, cells=8, octaves=6, gain=0.47)
     density = sample(tile, u, v)
     rng = generator(scene.seed, "clouds")
     where = np.float32(rng.uniform(0, 9))
@@ -392,7 +403,7 @@ def paint_planet(
     gx = ((np.arange(width) + left + 0.5 - frame.px(x)) * frame.dy / radius).astype(np.float32)[None, :]
     gy = ((np.arange(height) + top + 0.5 - frame.py(y)) * frame.dy / radius).astype(np.float32)[:, None]
     gz = np.sqrt(np.clip(1.0 - gx * gx - gy * gy, 0.0, 1.0))
-    tile = texture(scene.seed, f"planet {name}", cells=8, octaves=6, gain=0.55)
+    tile = texture(scene.seed, f"planet {name}", view.texture_side, cells=8, octaves=6, gain=0.55)
     tilt = 0.35
     across, along = gx * math.cos(tilt) + gy * math.sin(tilt), gy * math.cos(tilt) - gx * math.sin(tilt)
     turn = np.arctan2(across, gz + 0.25) * 0.16 + np.float32(view.time * 0.004)
@@ -478,5 +489,7 @@ def paint_sky(canvas: Canvas, view: View, scene: Scene) -> None:
         x = scene.span - scene.light_at[0] + 0.1 * (float(spread[0]) - 0.5)
         size = (0.09 + 0.05 * float(spread[1])) * min(1.6, scene.has("planet")) * view.squeeze
         paint_planet(canvas, view, scene, x, scene.horizon * 0.36, size, ringed=spread[2] < 0.6, name="sky")
+    if scene.has("moon") and scene.light == "sun":
+        _paint_day_moon(canvas, view, scene)
     if scene.has("comet"):
         paint_comet(canvas, view, scene)

@@ -45,7 +45,7 @@ def _wildness(scene: Scene) -> float:
 
 def _ripples(view: View, scene: Scene, band: Frame, away: Array) -> tuple[Array, Array]:
     """The waves' height and their slope towards the viewer, both about -1..1, in perspective."""
-    tile = texture(scene.seed, "water", cells=16, octaves=6, gain=0.55)
+    tile = texture(scene.seed, "water", view.texture_side, cells=16, octaves=6, gain=0.55)
     x = (band.xs()[None, :] - np.float32(scene.span / 2)) * np.float32(view.squeeze)
     # A plane seen from a low height: distance is the inverse of the height below the horizon.
     far = np.float32(0.085) / (away + 0.020)
@@ -119,7 +119,7 @@ def paint_river(canvas: Canvas, view: View, scene: Scene) -> None:
     centre = scene.span * (0.5 + 0.22 * (0.5 - scene.light_at[0] / scene.span)) + bend * (0.05 + 0.55 * t) * 0.55
     half = (0.006 + 0.30 * t**1.6) / view.squeeze
     xs = band.xs()[None, :]
-    tile = texture(scene.seed, "water", cells=16, octaves=6, gain=0.55)
+    tile = texture(scene.seed, "water", view.texture_side, cells=16, octaves=6, gain=0.55)
     banks = sample(tile, xs * 0.6 + np.zeros_like(away)[:, None], (away * 1.2)[:, None] + np.zeros_like(xs)) * 0.10
     inside = (half[:, None] * (1.0 + banks) - np.abs(xs - centre[:, None])) / np.float32(frame.dx)
     cover = np.clip(inside * 0.6 + 0.5, 0.0, 1.0).astype(np.float32)
