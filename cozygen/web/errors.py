@@ -11,6 +11,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
 
+from cozygen.media.pool import MediaUnavailable
 from cozygen.storage.documents import DocumentBusy, DocumentError, DocumentInvalid
 from cozygen.web import context
 
@@ -61,6 +62,8 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         headers = {key: value for key, value in error.headers.items() if key in ("Allow", "Content-Range")}
         body = {"error": _CODES.get(error.status, error.reason.lower())}
         return web.json_response(body, status=error.status, headers=headers)
+    except MediaUnavailable as error:
+        return ApiError(503, "media unavailable", str(error), headers={"Retry-After": "5"}).response()
     except DocumentError as error:
         return _document_error(error).response()
     except (HttpProcessingError, web.RequestPayloadError):

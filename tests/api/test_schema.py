@@ -123,7 +123,7 @@ EXCLUDED: Any = CHECKS.get_by_names(["positive_data_acceptance", "ignored_auth"]
 
 
 @schema.parametrize()
-@settings(STEADY, max_examples=12)
+@settings(STEADY, max_examples=8)
 def test_answers_are_as_declared(case: schemathesis.Case[Any], open_studio: Running) -> None:
     case.call_and_validate(base_url=open_studio.url, excluded_checks=EXCLUDED, timeout=60)
 
@@ -204,7 +204,7 @@ def ask_about_files(ask: Asker) -> None:
     ask("GET", "/cozygen/thumb", params="filename=a.png&w=96&fmt=auto", headers={"Accept": "image/webp"})
     ask("POST", "/cozygen/api/clear_cache")
     for path in ("/view", "/api/view", "/cozygen/input/file"):
-        name = {"params": {"path": "in.png"} if "input" in path else {"filename": "a.png"}}
+        name: dict[str, Any] = {"params": {"path": "in.png"} if "input" in path else {"filename": "a.png"}}
         ask("GET", path, **name)
         ask("GET", path, **name, also=206, headers={"Range": "bytes=2-5"})
         ask("GET", path, **name, also=416, headers={"Range": "bytes=99999-"})
@@ -442,14 +442,14 @@ IDS = [f"{endpoint.method} {path}" for endpoint, path in ENDPOINTS]
 
 @pytest.mark.parametrize(("endpoint", "path"), ENDPOINTS, ids=IDS)
 @given(data=st.data())
-@settings(STEADY, max_examples=20)
+@settings(STEADY, max_examples=12)
 def test_nothing_upsets_the_server(endpoint: Endpoint, path: str, data: st.DataObject, open_studio: Running) -> None:
     segments = st.builds(lambda write, text: write(text), ENCODINGS, TEXTS)
     raw = data.draw(raw_requests(endpoint, path, parameters=segments))
     status, headers, body = exchange(open_studio.url, raw.encode())
     assert status < 500 or (status == 503 and 503 in endpoint.errors), body
     assert "x-injected" not in headers
-    if status >= 400 and "x-request-id" in headers and body:
+    if status >= 400 and "json" in headers["content-type"]:
         assert json.loads(body)["error"], "an error says what is wrong"
 
 
@@ -463,15 +463,15 @@ def test_nobody_gets_in(endpoint: Endpoint, path: str, data: st.DataObject, clos
         raw_requests(endpoint, path, parameters=names.filter(lambda name: name not in (".", "..")) | harmless)
     )
     status, headers, body = exchange(closed_studio.url, raw.encode())
-    if "x-request-id" not in headers and status == 400:
-        return  # it was not HTTP
+    if "x-request-id" not in headers and status in (400, 417):
+        return  # it was not HTTP, and no route was looked for
     if endpoint.access is Access.PUBLIC:
         assert status < 500 or status == 503
     else:
         assert (status, json.loads(body)["error"]) == (401, "unauthorized")
 
 
-@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PATCH", "PUT", "DELETE", "POST", "BREW"])
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "PATCH", "PUT", "DELETE", "POST"])
 def test_other_methods_are_refused(method: str, open_studio: Running) -> None:
     for path, operations in DOCUMENT["paths"].items():
         known = {name.upper() for name in operations} | ({"HEAD"} if "get" in operations else set())

@@ -276,7 +276,7 @@ def test_a_tiff_with_a_false_size_is_refused() -> None:
 
 
 def test_text_that_swells_is_left_alone() -> None:
-    swelling = zlib.compress(bytes(200_000_000), 9)
+    swelling = zlib.compress(bytes(20_000_000), 9)
     more = (samples.chunk(b"zTXt", b"prompt\0\0" + swelling), samples.chunk(b"iTXt", b"workflow\0\1\0\0\0" + swelling))
     assert thumbnail(png(2, 1, 8, 0, b"\0\x10\x20", *more)).size == (2, 1)
 
