@@ -15,7 +15,9 @@ from bench.measuring import Report
 from cozygen.web.static import STATIC
 
 _TARGET_KB = 150.0
-_SCRIPT = re.compile(r"""<script[^>]+src=["']([^"']+)["']|<link[^>]+rel=["']modulepreload["'][^>]+href=["']([^"']+)["']""")
+_SCRIPT = re.compile(
+    r"""<script[^>]+src=["']([^"']+)["']|<link[^>]+rel=["']modulepreload["'][^>]+href=["']([^"']+)["']"""
+)
 _STYLE = re.compile(r"""<link[^>]+rel=["']stylesheet["'][^>]+href=["']([^"']+)["']""")
 _IMPORT = re.compile(r"""(?:^|[;}\n\s])(?:import|export)\s*(?:[\w*${},\s]+?\s*from\s*)?["']([^"'()]+\.js)["']""")
 

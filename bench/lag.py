@@ -1,5 +1,8 @@
 """How long an event loop is held: a task that wakes every few milliseconds and notes how late it was.
 
+On a machine that has other things to do, a loop is late without any fault of its program. So the processor time of the
+whole process is noted too: the loop was not `held` for longer than its process computed, in whichever thread.
+
 `python -m bench.lag` runs an idle loop with such a task until its input ends, and answers each line with the worst
 since the last one: how much of what a busy server shows is the machine's own doing.
 """
@@ -12,44 +15,32 @@ import subprocess
 import sys
 import time
 from types import TracebackType
-from typing import Any
 
 _PERIOD = 0.002
 
 
 class LagProbe:
-    """Milliseconds by which the loop was late, and what its thread computed meanwhile, since the last `take`."""
+    """By how much the loop was late since the last `take`."""
 
     def __init__(self) -> None:
         self._reset()
 
     def _reset(self) -> None:
-        self._worst = 0.0
-        self._computed = 0.0
-        self._beyond = 0
-        self._ticks = 0
+        self._late = 0.0
+        self._held = 0.0
 
     async def run(self) -> None:
         """Watch until cancelled."""
         while True:
-            started, computed = time.perf_counter(), time.thread_time()
+            started, computed = time.perf_counter(), time.process_time()
             await asyncio.sleep(_PERIOD)
             late = (time.perf_counter() - started - _PERIOD) * 1000
-            self._computed = max(self._computed, (time.thread_time() - computed) * 1000)
-            self._worst = max(self._worst, late)
-            self._beyond += late > 20
-            self._ticks += 1
+            self._late = max(self._late, late)
+            self._held = max(self._held, min(late, (time.process_time() - computed) * 1000))
 
-    def take(self) -> dict[str, Any]:
-        """What was seen: `worst` lateness, the most that the loop's own thread `computed` between two ticks (both in
-        ms; the second is not disturbed by other processes), how often the loop was `beyond` 20 ms late, and `ticks`.
-        """
-        found = {
-            "worst": self._worst,
-            "computed": self._computed,
-            "beyond": self._beyond,
-            "ticks": self._ticks,
-        }
+    def take(self) -> dict[str, float]:
+        """The worst since the last time, in ms: `late`, and what of that the process was computing, `held`."""
+        found = {"late": self._late, "held": self._held}
         self._reset()
         return found
 
@@ -64,13 +55,13 @@ class IdleLoop:
         self.take()
         return self
 
-    def take(self) -> dict[str, Any]:
+    def take(self) -> dict[str, float]:
         """As `LagProbe.take`."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("\n")
         self._process.stdin.flush()
-        found: dict[str, Any] = json.loads(self._process.stdout.readline())
+        found: dict[str, float] = json.loads(self._process.stdout.readline())
         return found
 
     def __exit__(

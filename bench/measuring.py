@@ -142,7 +142,9 @@ class Report:
 def machine() -> str:
     """Where and under which load this is measured."""
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
-    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}, {load}"
+    return (
+        f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}, Python {platform.python_version()}, {load}"
+    )
 
 
 @contextmanager

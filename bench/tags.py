@@ -23,7 +23,24 @@ _TAGS = 140_782
 _QUERIES = 200
 _CHECKED = 50
 _ROUNDS = 5
-_SYLLABLES = "ka shi ro no mi tsu ha ne yo to ri ga en ai blue red hair eyes dress long short open hand sky".split()
+_SYLLABLES = (
+    "ka",
+    "shi",
+    "ro",
+    "no",
+    "mi",
+    "tsu",
+    "ne",
+    "ga",
+    "en",
+    "blue",
+    "red",
+    "hair",
+    "eyes",
+    "dress",
+    "long",
+    "sky",
+)
 
 
 def main() -> None:
@@ -110,9 +127,7 @@ def _validate(report: Report, connection: Connection, names: Sequence[str], roun
             if slip.lower() not in known:
                 tags.append(slip)
         times.append(_timed_post(connection, tags))
-    report.add(
-        f"validate {_CHECKED} tags with slips", milliseconds(times), value=share(times, 0.95), below=60
-    )
+    report.add(f"validate {_CHECKED} tags with slips", milliseconds(times), value=share(times, 0.95), below=60)
 
 
 def _slip(name: str, rng: random.Random) -> str:

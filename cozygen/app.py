@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -185,7 +186,7 @@ def build_app(settings: Settings, engine: Engine) -> web.Application:
     app[openapi.DOCUMENT] = openapi.build_document(SECTIONS)
     for section in SECTIONS:
         for endpoint in section.endpoints:
-            for path in endpoint.paths:
+            for path in map(_any_name, endpoint.paths):
                 if endpoint.method == "GET":
                     app.router.add_get(path, endpoint.respond)
                 else:
@@ -193,6 +194,11 @@ def build_app(settings: Settings, engine: Engine) -> web.Application:
     app.cleanup_ctx.append(_run)
     app.on_shutdown.append(_shutdown)
     return app
+
+
+def _any_name(path: str) -> str:
+    """A route whose parameters take every name: by itself ``{name}`` refuses braces, which file names may have."""
+    return re.sub(r"\{(\w+)\}", r"{\1:[^/]+}", path)
 
 
 async def _run(app: web.Application) -> AsyncIterator[None]:

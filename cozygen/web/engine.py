@@ -6,10 +6,12 @@ import asyncio
 import json
 import logging
 import math
+import re
 import time
 import uuid
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
+from urllib.parse import quote
 
 from aiohttp import WSMsgType, web
 from pydantic import ConfigDict, Field, RootModel, StrictBool
@@ -366,25 +368,34 @@ class ViewQuery(Model):
 async def view(call: Call[ViewQuery, NoBody]) -> web.StreamResponse:
     """A file of the engine; supports Range."""
     query, services = call.query, call.services
-    if not query.filename:
-        raise ApiError(404, "not found", "filename is missing", field="filename")
-    if query.type not in ("output", "input", "temp"):
-        raise ApiError(400, "invalid type", "type must be output, input or temp", field="type")
-    kind: OutputType = query.type  # type: ignore[assignment]
-    filename, subfolder = query.filename, query.subfolder
-    if "/" in filename and not subfolder:
-        # ComfyUI's own clients put `folder/name` into filename now and then.
-        subfolder, _, filename = filename.replace("\\", "/").rpartition("/")
+    filename, subfolder, kind = _named(query)
     root = {"output": services.outputs, "input": services.inputs, "temp": services.temp}[kind]
     confine(root, subfolder, filename)
     found = await _from_engine(services.engine.open_output(filename, subfolder, kind))
     if found is None:
         raise ApiError(404, "not found", "There is no such file.")
     if isinstance(found, LocalFile):
-        if query.preview:
+        if query.preview is not None:
             return await _preview(services, found, query.preview)
         return file_response(found.path, filename)
     return await _stream(call.request, found, filename)
+
+
+def _named(query: ViewQuery) -> tuple[str, str, OutputType]:
+    """File name, subfolder and type, with the statuses of ComfyUI. Raises `ApiError`."""
+    if query.filename is None:
+        raise ApiError(404, "not found", "filename is missing", field="filename")
+    name, kind = query.filename, query.type
+    annotation = re.fullmatch(r"(.*\S) ?\[(output|input|temp)\]", name, re.DOTALL)
+    if annotation is not None:  # as in the lists of LoadImage: `name.png [temp]`
+        name, kind = annotation[1], annotation[2]
+    parts = name.replace("\\", "/").split("/")
+    if parts[0] == "" or ".." in parts:
+        raise ApiError(400, "invalid filename", "filename must name a file", field="filename")
+    if kind not in ("output", "input", "temp"):
+        raise ApiError(400, "invalid type", "type must be output, input or temp", field="type")
+    # ComfyUI's own clients put `folder/name` into filename now and then.
+    return parts[-1], query.subfolder or "/".join(parts[:-1]), cast(OutputType, kind)
 
 
 def confine(root: Any, subfolder: str, filename: str) -> Any:
@@ -406,9 +417,15 @@ def file_response(path: Any, filename: str) -> web.FileResponse:
     """A local file with a safe type: what could run in a browser is a download."""
     kind = content_type(filename)
     headers = {"Content-Type": kind, "Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
-    if not kind.startswith(_INLINE):
-        headers["Content-Disposition"] = "attachment"
-    return web.FileResponse(path, headers=headers)
+    return web.FileResponse(path, headers={**headers, "Content-Disposition": _disposition(kind, filename)})
+
+
+def _disposition(kind: str, filename: str) -> str:
+    """Shown or downloaded, and under which name (RFC 6266)."""
+    how = "inline" if kind.startswith(_INLINE) else "attachment"
+    plain = re.sub(r"[^ !#-\[\]-~]", "_", filename)
+    extended = "" if plain == filename else f"; filename*=UTF-8''{quote(filename, safe='', errors='replace')}"
+    return f'{how}; filename="{plain}"{extended}'
 
 
 async def _preview(services: Services, found: LocalFile, wanted: str) -> web.StreamResponse:
@@ -428,9 +445,7 @@ async def _preview(services: Services, found: LocalFile, wanted: str) -> web.Str
 
 async def _stream(request: web.Request, found: Any, filename: str) -> web.StreamResponse:
     kind = content_type(filename)
-    response = web.StreamResponse(headers={"Content-Type": kind})
-    if not kind.startswith(_INLINE):
-        response.headers["Content-Disposition"] = "attachment"
+    response = web.StreamResponse(headers={"Content-Type": kind, "Content-Disposition": _disposition(kind, filename)})
     if found.length is not None:
         response.content_length = found.length
     async with found:

@@ -81,12 +81,12 @@ class SocketHub:
 
     def __init__(self) -> None:
         self._sockets: set[Socket] = set()
-        self._executing: dict[str, dict[str, Any]] = {}
+        self._executing: dict[tuple[str, str], dict[str, Any]] = {}
 
     def add(self, socket: Socket) -> None:
         """A client has come; one that comes back learns which node of its prompt runs."""
         self._sockets.add(socket)
-        executing = self._executing.get(socket.client_id)
+        executing = self._executing.get((socket.user, socket.client_id))
         if executing is not None:
             socket.send("executing", executing)
 
@@ -122,9 +122,9 @@ class SocketHub:
         if ref is None or ref.client_id is None:
             return
         if event.type == "executing" and event.data.get("node") is not None:
-            self._executing[ref.client_id] = dict(event.data)
+            self._executing[ref.user, ref.client_id] = dict(event.data)
         elif event.type in ("execution_success", "execution_error", "execution_interrupted"):
-            self._executing.pop(ref.client_id, None)
+            self._executing.pop((ref.user, ref.client_id), None)
 
     def _audience(self, ref: JobRef | None) -> Iterable[Socket]:
         if ref is None:

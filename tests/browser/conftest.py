@@ -43,9 +43,9 @@ def _chromium() -> str:
     return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this process."""
+    """One Chromium for the tests of a file. While it lives, its event loop bars asynchronous tests in this thread."""
     expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         # Containers have no user namespaces for the sandbox and little shared memory.

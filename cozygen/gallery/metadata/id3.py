@@ -86,9 +86,9 @@ def _split(data: bytes, encoding: int) -> tuple[bytes, bytes]:
     if encoding not in (1, 2):
         description, _, value = data.partition(b"\0")
         return description, value
-    end = 0
-    while (end := data.find(b"\0\0", end)) % 2 == 1:
-        end += 1
+    end = data.find(b"\0\0")
+    while end % 2 == 1 and end > 0:  # the halves of two characters
+        end = data.find(b"\0\0", end + 1)
     return (data, b"") if end < 0 else (data[:end], data[end + 2 :])
 
 

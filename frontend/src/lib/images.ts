@@ -34,9 +34,9 @@ export function pictureName(picture: PictureRef): string {
   return picture.filename.replace(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}_/, '');
 }
 
-/** A small picture of it. */
-export function pictureThumb(picture: PictureRef, width: number): string {
-  return thumbUrl(picture.source, picture.filename, picture.subfolder, width, 0);
+/** A small picture of it; another `version` asks anew. */
+export function pictureThumb(picture: PictureRef, width: number, version = 0): string {
+  return thumbUrl(picture.source, picture.filename, picture.subfolder, width, version);
 }
 
 /** The picture itself. */

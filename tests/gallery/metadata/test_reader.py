@@ -369,6 +369,14 @@ def test_id3_tags_of_every_version() -> None:
         assert read_bytes(tag(version, frame(version, "COM" if version == 2 else "COMM", comment))).prompt == GRAPH
 
 
+@pytest.mark.parametrize(
+    "body", [b"\1", b"\1a", b"\2abc", b"\1a\0\0b", b"\2\0\0\0", b"\1\0a\0\0\0b", b"\2" + b"a\0\0" * 50]
+)
+def test_id3_texts_that_do_not_end(body: bytes) -> None:
+    frame = b"TXXX" + len(body).to_bytes(4, "big") + b"\0\0" + body
+    assert read_bytes(b"ID3\3\0\0" + bytes([0, 0, 1, 127]) + frame).prompt is None
+
+
 def test_id3_in_a_wav() -> None:
     body = b"\3prompt\0" + COMFY["prompt"].encode()
     frame = b"TXXX" + len(body).to_bytes(4, "big") + b"\0\0" + body

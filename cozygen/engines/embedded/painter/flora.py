@@ -55,7 +55,7 @@ def _flower(pen: Pen, scene: Scene, lean: float, hue: int, kind: float) -> None:
     if kind < 0.42:
         _daisy(pen, head, colour, scene)
     elif kind < 0.78:
-        _poppy(pen, head, colour, scene)
+        _poppy(pen, head, colour)
     else:
         _spike(pen, head, lean, colour)
 
@@ -82,7 +82,7 @@ def _daisy(pen: Pen, head: Point, colour: Array, scene: Scene) -> None:
     )
 
 
-def _poppy(pen: Pen, head: Point, colour: Array, scene: Scene) -> None:
+def _poppy(pen: Pen, head: Point, colour: Array) -> None:
     x, y = head
     back = spline(
         [

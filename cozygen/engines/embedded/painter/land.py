@@ -14,7 +14,7 @@ from cozygen.engines.embedded.painter.color import Array, blend, lch, mix, shade
 from cozygen.engines.embedded.painter.noise import fbm, generator, profile, remap, sample, smoothstep, texture
 from cozygen.engines.embedded.painter.scene import Scene
 
-Kind = Literal["mountain", "hill", "dune", "cliff", "island", "meadow", "bank", "snowfield"]
+Kind = Literal["mountain", "hill", "dune", "cliff", "island", "meadow", "bank"]
 Growth = Literal["none", "conifers", "leafy", "grass", "flowers", "palms"]
 
 
@@ -110,7 +110,7 @@ def paint_ridge(canvas: Canvas, view: View, scene: Scene, ridge: Ridge) -> None:
         slope = np.gradient(crest) / np.float32(frame.dy)
         below = band.ys()[:, None] - crest[None, :]
         cover = np.clip(below / np.float32(frame.dy) / np.sqrt(1.0 + slope * slope) + 0.5, 0.0, 1.0)
-        canvas.over(_surface(view, scene, ridge, band, crest, below), cover.astype(np.float32), first)
+        canvas.over(_surface(view, scene, ridge, band, below), cover.astype(np.float32), first)
         canvas.hide_glow(cover, first)
     if ridge.growth in ("conifers", "leafy", "palms"):
         paint_growth(canvas, view, scene, ridge, behind=False)
@@ -127,11 +127,11 @@ def visibility(scene: Scene, depth: float) -> float:
     return float(math.exp(-(max(0.0, 0.95 - depth) ** 1.4) * 0.92 * thick))
 
 
-def _surface(view: View, scene: Scene, ridge: Ridge, band: Frame, crest: Array, below: Array) -> Array:
+def _surface(view: View, scene: Scene, ridge: Ridge, band: Frame, below: Array) -> Array:
     palette = scene.palette
-    lit = _lighting(view, scene, ridge, band, crest, below)
+    lit = _lighting(scene, ridge, band, below)
     if ridge.kind == "mountain":
-        colour = _rock(scene, ridge, band, below, lit)
+        colour = _rock(scene, ridge, band, lit)
     elif ridge.kind in ("cliff", "island"):
         colour = _strata(scene, ridge, band, below, lit)
     else:
@@ -153,7 +153,7 @@ def _surface(view: View, scene: Scene, ridge: Ridge, band: Frame, crest: Array, 
     return colour
 
 
-def _lighting(view: View, scene: Scene, ridge: Ridge, band: Frame, crest: Array, below: Array) -> Array:
+def _lighting(scene: Scene, ridge: Ridge, band: Frame, below: Array) -> Array:
     """How much light falls on each place, 0..1: flanks that face the light are lit, down to wandering spurs."""
     xs = band.xs()
     facing = np.tanh((np.float32(scene.light_at[0]) - xs) * 2.5)
@@ -171,7 +171,7 @@ def _lighting(view: View, scene: Scene, ridge: Ridge, band: Frame, crest: Array,
     deep = np.clip(below, 0.0, 0.4)
     columns = np.arange(band.width, dtype=np.float32)[None, :] + wander * deep * np.float32(0.85 / band.dx)
     flank = _flank_at(scene, ridge, band, columns, 0.02) * facing[None, :]
-    if ridge.kind in ("dune", "hill", "meadow", "bank", "snowfield"):
+    if ridge.kind in ("dune", "hill", "meadow", "bank"):
         # The form is clearest at the crest; further down the ground lies flat.
         flank = flank * np.exp(-below / np.float32(0.16 if ridge.kind == "dune" else 0.30))
         lit: Array = 0.5 + 0.5 * np.tanh(flank * (3.4 if ridge.kind == "dune" else 1.9))
@@ -222,7 +222,7 @@ def _between(low: Array, high: Array, share: Array) -> Array:
     return low[:, None, None] + (high - low)[:, None, None] * share
 
 
-def _rock(scene: Scene, ridge: Ridge, band: Frame, below: Array, lit: Array) -> Array:
+def _rock(scene: Scene, ridge: Ridge, band: Frame, lit: Array) -> Array:
     palette = scene.palette
     dark = blend(palette.near, palette.zenith, 0.35)
     bright = blend(blend(dark, palette.horizon, 0.45), palette.light, 0.12 + 0.12 * palette.level)
@@ -310,7 +310,7 @@ def _soil(view: View, scene: Scene, ridge: Ridge, band: Frame, below: Array, lit
         octaves=6,
         gain=0.72,
     )
-    strength = 0.05 if ridge.kind in ("dune", "snowfield") or ground is palette.snow else 0.17
+    strength = 0.05 if ridge.kind == "dune" or ground is palette.snow else 0.17
     if ridge.kind == "dune":
         grain = grain * 0.5 + _ripples(view, scene, ridge, band, below) * 2.2
     if ridge.kind != "dune":
@@ -335,7 +335,7 @@ def _soil(view: View, scene: Scene, ridge: Ridge, band: Frame, below: Array, lit
 
 def _ground_colour(scene: Scene, ridge: Ridge) -> Array:
     palette = scene.palette
-    if ridge.kind == "snowfield" or (scene.season == "winter" and ridge.kind in ("hill", "meadow", "bank")):
+    if scene.season == "winter" and ridge.kind in ("hill", "meadow", "bank"):
         return palette.snow if not scene.wish.rejects("weather:snow") else palette.ground
     if ridge.kind == "bank":
         return mix(palette.foliage, palette.near, 0.45)

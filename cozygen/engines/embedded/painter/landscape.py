@@ -99,7 +99,7 @@ def _plan(scene: Scene) -> _Ground:
     floor = shore if open_water else 1.0
     back += _mountains(scene, floor, rng)
     if scene.has("cliff") or (scene.has("lighthouse") and scene.water == "sea"):
-        back += _cliffs(scene, rng)
+        back += _cliffs(scene)
     if scene.has("island"):
         centre = scene.span * (0.30 if scene.light_at[0] > scene.span / 2 else 0.70)
         tall = 0.13 * min(1.6, 0.7 + 0.3 * scene.has("island"))
@@ -128,7 +128,7 @@ def _plan(scene: Scene) -> _Ground:
         if scene.has("hills") or scene.water == "lake" or scene.has("forest"):
             back += _far_shore(scene)
     else:
-        front += _open_ground(scene, rng)
+        front += _open_ground(scene)
     return _Ground(back, front)
 
 
@@ -169,7 +169,7 @@ def _mountains(scene: Scene, floor: float, rng: np.random.Generator) -> list[Rid
     ]
 
 
-def _cliffs(scene: Scene, rng: np.random.Generator) -> list[Ridge]:
+def _cliffs(scene: Scene) -> list[Ridge]:
     left = scene.light_at[0] > scene.span / 2
     edge, far = (0.0, scene.span) if left else (scene.span, 0.0)
     reach = 0.62 * min(1.0, scene.span)
@@ -207,7 +207,7 @@ def _far_shore(scene: Scene) -> list[Ridge]:
     return ridges
 
 
-def _open_ground(scene: Scene, rng: np.random.Generator) -> list[Ridge]:
+def _open_ground(scene: Scene) -> list[Ridge]:
     horizon = scene.horizon
     trees_allowed = not (scene.wish.rejects("subject:tree") or scene.wish.rejects("subject:forest"))
     if scene.has("desert"):
@@ -302,7 +302,9 @@ def _building_site(scene: Scene, ground: _Ground) -> tuple[Ridge, str] | None:
 
 
 def _buildings(scene: Scene, ridge: Ridge, name: str) -> Layer:
-    side = 0.30 if scene.light_at[0] > scene.span / 2 else 0.70
+    # Away from the light, and beside a large tree rather than behind it.
+    side = 0.58 if scene.has("tree") else 0.30
+    side = side if scene.light_at[0] > scene.span / 2 else 1.0 - side
     x = scene.span * side
     if ridge.kind in ("cliff", "island") and ridge.centre is not None:
         inward = 1.0 if ridge.centre < scene.span / 2 else -1.0

@@ -361,9 +361,7 @@ def _later(scene: Scene, evening: Palette, t: float) -> Scene:
 
 def example_image() -> bytes:
     """A PNG, 768 x 512, for the image workflows to start from."""
-    picture = paint(
-        "mountain lake at sunset, forest, a sailboat, calm, golden", seed=11, width=768, height=512, steps=12
-    )
+    picture = paint("mountain lake at sunset, pine forest, a sailboat", seed=9, width=768, height=512, steps=12)
     buffer = io.BytesIO()
     Image.fromarray((picture * 255.0 + 0.5).astype(np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()

@@ -147,7 +147,7 @@ class Pen:
         mask = np.asarray(sheet.reduce(scale), np.float32) / np.float32(255.0)
         if soft:
             mask = blur(mask, soft * self.unit)
-        paint = self._paint(mask, top, left, colour, foot, rim, rounded)
+        paint = self._paint(mask, colour, foot, rim, rounded)
         cover = mask * np.float32(alpha)
         self.canvas.over(paint, cover, top, left)
         self._parts.append((paint, cover, top, left))
@@ -163,9 +163,7 @@ class Pen:
         bottom = min(height, math.ceil(max(y for _, y in every)) + margin)
         return (left, top, right, bottom) if left < right and top < bottom else None
 
-    def _paint(
-        self, mask: Array, top: int, left: int, colour: Array, foot: Array | None, rim: float, rounded: float
-    ) -> Array:
+    def _paint(self, mask: Array, colour: Array, foot: Array | None, rim: float, rounded: float) -> Array:
         height, width = mask.shape
         paint = np.empty((3, height, width), np.float32)
         paint[...] = self.in_air(colour)[:, None, None]

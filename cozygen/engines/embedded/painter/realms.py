@@ -260,9 +260,10 @@ def _harmony(scene: Scene) -> list[tuple[float, Array]]:
     if scene.wish.colours:
         return [
             (0.0, shade(palette.near, 0.02, 1.2)),
-            (0.28, palette.zenith),
-            (0.55, palette.middle),
-            (0.78, mix(palette.accent, palette.horizon, 0.3)),
+            (0.24, palette.zenith),
+            (0.44, palette.middle),
+            (0.60, palette.accent),
+            (0.80, mix(palette.horizon, palette.accent, 0.35)),
             (1.0, palette.light),
         ]
     return [

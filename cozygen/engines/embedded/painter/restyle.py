@@ -43,7 +43,7 @@ def layers(scene: Scene, picture: Array, strength: float) -> list[Layer]:
 
 
 def _steps(scene: Scene, picture: Array, strength: float) -> Iterator[Layer]:
-    def begin(canvas: Canvas, view: View) -> None:
+    def begin(canvas: Canvas, _: View) -> None:
         canvas.lab[...] = _recoloured(lab_of(picture), scene, strength)
 
     yield begin

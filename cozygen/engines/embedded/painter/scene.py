@@ -14,8 +14,8 @@ Water = Literal["none", "lake", "sea", "river"]
 
 # Subjects that need ground or sea to stand on or float in.
 _EARTHLY_NAMES = (
-    "mountain hills forest tree blossom sea lake river waterfall island city desert cliff meadow flowers cat dog deer boat "
-    "house lighthouse castle pagoda bridge windmill balloon lanterns fireflies mushrooms landscape person"
+    "mountain hills forest tree blossom sea lake river waterfall island city desert cliff meadow flowers cat dog "
+    "deer boat house lighthouse castle pagoda bridge windmill balloon lanterns fireflies mushrooms landscape person"
 )
 _EARTHLY = tuple(_EARTHLY_NAMES.split())
 _GROUND = (
@@ -153,7 +153,7 @@ def _time(wish: Wish, draw: float, realm: Realm) -> str:
         return max(wish.times.items(), key=lambda item: item[1])[0]
     if realm == "space" or "galaxy" in wish.subjects or "dark" in wish.moods or "neon" in wish.moods:
         return "night"
-    if realm == "underwater":
+    if realm in ("underwater", "abstract") and "dark" not in wish.moods:
         return "day"
     if "moon" in wish.subjects and not wish.rejects("time:night"):
         return "night"
@@ -193,7 +193,8 @@ def _light(
         quiet = ("galaxy", "stars", "fireworks", "planet")
         shown = subjects.get("moon") or not (any(map(subjects.get, quiet)) or "aurora" in weather)
         return "moon" if shown and not wish.rejects("subject:moon") else "hidden"
-    covered = any(weather.get(name, 0.0) > 0.5 for name in ("storm", "rain", "snow", "fog", "clouds"))
+    covered = any(weather.get(name, 0.0) > 0.5 for name in ("storm", "rain", "snow", "fog"))
+    covered = covered or weather.get("clouds", 0.0) > 1.3
     if wish.rejects("subject:sun") or (covered and not subjects.get("sun")):
         return "hidden"
     return "sun"

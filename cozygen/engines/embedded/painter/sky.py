@@ -329,6 +329,8 @@ def paint_clouds(canvas: Canvas, view: View, scene: Scene) -> None:
     alpha *= np.float32(0.92 if cover > 0.4 else 0.8)
     light = np.clip(0.66 + lit * 1.25 - np.clip(density - 0.40, 0.0, 1.0) * 0.40, 0.0, 1.0)
     distance = _distance(scene, view, soft.xs()[None, :], soft.ys()[:, None])
+    if scene.light != "hidden":
+        alpha = alpha * (1.0 - 0.75 * np.exp(-((distance / 0.07) ** 2)))
     light = np.clip(light + np.exp(-distance / 0.22) * 0.35 * (1.0 - alpha * 0.6), 0.0, 1.0)
     dark = shade(palette.cloud_shade, -0.12 * storm, 1.15)
     colour = gradient([(0.0, dark), (0.5, blend(dark, palette.cloud_lit, 0.55)), (1.0, palette.cloud_lit)], light)

@@ -556,10 +556,10 @@ def skyline(canvas: Canvas, view: View, scene: Scene, depth: float, base: float,
             pen.shape(ribbon([(0.0, 1.05), (0.0, 1.25)], (half * 0.10, half * 0.04)), body)
         elif r[4] > 0.5:
             pen.shape([(-half, 0.99), (half, 0.99), (half * (2 * r[5] - 1), 1.0 + half * 0.9)], body)
-        _windows(pen, scene, random, index, half, height, view)
+        _windows(pen, scene, index, half, height)
 
 
-def _windows(pen: Pen, scene: Scene, random: Array, index: int, half: float, height: float, view: View) -> None:
+def _windows(pen: Pen, scene: Scene, index: int, half: float, height: float) -> None:
     """A grid of windows as two shapes (bright, dim), small enough to be light rather than drawing."""
     neon = "neon" in scene.wish.moods
     share = 0.50 if scene.palette.level < 0.5 else 0.22 if scene.palette.level < 0.72 else 0.10

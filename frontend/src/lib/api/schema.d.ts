@@ -1104,7 +1104,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Interrupt what runs; with `prompt_id` in the body only if it is that prompt */
+        /** Interrupt what runs; with `prompt_id` only if it is that prompt */
         post: operations["interrupt"];
         delete?: never;
         options?: never;
@@ -1121,7 +1121,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Interrupt what runs; with `prompt_id` in the body only if it is that prompt */
+        /** Interrupt what runs; with `prompt_id` only if it is that prompt */
         post: operations["interrupt_api"];
         delete?: never;
         options?: never;
@@ -1698,6 +1698,69 @@ export interface components {
             message: string;
         };
         /**
+         * ComfyImageForm
+         * @description One picture or video, and where to keep it.
+         */
+        ComfyImageForm: {
+            /**
+             * Image
+             * Format: binary
+             * @description the file, with its name
+             */
+            image: string;
+            /**
+             * Type
+             * @default input
+             * @enum {string}
+             */
+            type?: "input" | "temp" | "output";
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
+            /**
+             * Overwrite
+             * @description `true` or `1` replaces a file of the same name
+             * @default
+             */
+            overwrite?: string;
+        };
+        /**
+         * ComfyMaskForm
+         * @description A mask, and the picture that it belongs to.
+         */
+        ComfyMaskForm: {
+            /**
+             * Image
+             * Format: binary
+             * @description the file, with its name
+             */
+            image: string;
+            /**
+             * Type
+             * @default input
+             * @enum {string}
+             */
+            type?: "input" | "temp" | "output";
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
+            /**
+             * Overwrite
+             * @description `true` or `1` replaces a file of the same name
+             * @default
+             */
+            overwrite?: string;
+            /**
+             * Original Ref
+             * @description JSON: `filename`, `subfolder` and `type` of the picture
+             */
+            original_ref: string;
+        };
+        /**
          * ComfyUploaded
          * @description Where the upload is kept, as ComfyUI says it.
          */
@@ -2128,6 +2191,18 @@ export interface components {
             status: "ok";
         };
         /**
+         * ImageForm
+         * @description One picture or video.
+         */
+        ImageForm: {
+            /**
+             * Image
+             * Format: binary
+             * @description the file; it must come first
+             */
+            image: string;
+        };
+        /**
          * IndexProgress
          * @description How far the gallery's index is.
          */
@@ -2193,6 +2268,18 @@ export interface components {
             cwd: string;
             /** Base */
             base: string;
+        };
+        /**
+         * InterruptBody
+         * @description Which prompt.
+         */
+        InterruptBody: {
+            /**
+             * Prompt Id
+             * @description only this one, if it runs
+             * @default null
+             */
+            prompt_id?: string | null;
         };
         /**
          * JobError
@@ -2449,6 +2536,13 @@ export interface components {
             ok: true;
         };
         /**
+         * OpenApi
+         * @description An OpenAPI document.
+         */
+        OpenApi: {
+            [key: string]: unknown;
+        };
+        /**
          * Preset
          * @description Form values under a name. Times are whole seconds since the epoch.
          */
@@ -2603,6 +2697,24 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * PromptFault
+         * @description What is wrong with a prompt, in ComfyUI's words.
+         */
+        PromptFault: {
+            /** Type */
+            type: string;
+            /** Message */
+            message: string;
+            /** Details */
+            details: string;
+            /** Extra Info */
+            extra_info: {
+                [key: string]: unknown;
+            };
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * PromptHistory
          * @description Prompts, the latest first.
          */
@@ -2627,6 +2739,18 @@ export interface components {
              * @default null
              */
             prompt_raw?: unknown;
+        };
+        /**
+         * PromptRefused
+         * @description The prompt is not queued.
+         */
+        PromptRefused: {
+            /** Error */
+            error: components["schemas"]["PromptFault"] | string;
+            /** Node Errors */
+            node_errors: {
+                [key: string]: unknown;
+            } | unknown[];
         };
         /**
          * PromptView
@@ -3231,7 +3355,9 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["OpenApi"];
+                };
             };
             /** @description Not signed in */
             401: {
@@ -4143,7 +4269,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": string;
+                    "image/*": string;
                 };
             };
             /** @description A field is missing or wrong */
@@ -4737,6 +4863,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description No such address */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Changed in the meantime: `current` is what it is now */
             409: {
                 headers: {
@@ -4786,6 +4921,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such address */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5714,7 +5858,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ImageForm"];
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -5770,7 +5918,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ComfyImageForm"];
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -5826,7 +5978,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ComfyImageForm"];
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -5882,7 +6038,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ComfyMaskForm"];
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -5947,7 +6107,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["ComfyMaskForm"];
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -6066,8 +6230,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "*/*": string;
                 };
+            };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No path, or one outside the folder */
             400: {
@@ -6096,6 +6276,20 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     thumb: {
@@ -6121,7 +6315,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "image/jpeg": string;
+                    "image/*": string;
                 };
             };
             /** @description Unchanged */
@@ -6364,7 +6558,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
             /** @description Not signed in */
@@ -6382,7 +6576,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
             /** @description The engine failed */
@@ -6391,7 +6585,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
             /** @description The engine is out of reach */
@@ -6400,7 +6594,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
         };
@@ -6462,7 +6656,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
             /** @description Not signed in */
@@ -6480,7 +6674,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
             /** @description The engine failed */
@@ -6489,7 +6683,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
             /** @description The engine is out of reach */
@@ -6498,7 +6692,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ErrorBody"];
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
         };
@@ -6702,7 +6896,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["InterruptBody"];
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -6711,8 +6909,26 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A field is missing or wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6747,7 +6963,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["InterruptBody"];
+            };
+        };
         responses: {
             /** @description Success */
             200: {
@@ -6756,8 +6976,26 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A field is missing or wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6994,6 +7232,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description No such address */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     get_history_entry_api: {
@@ -7018,6 +7265,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such address */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7150,6 +7406,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description No such address */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The engine failed */
             502: {
                 headers: {
@@ -7192,6 +7457,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such address */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7732,8 +8006,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "*/*": string;
                 };
+            };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A bad name or type */
             400: {
@@ -7770,6 +8060,20 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The engine failed */
             502: {
@@ -7812,8 +8116,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "*/*": string;
                 };
+            };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description A bad name or type */
             400: {
@@ -7850,6 +8170,20 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The engine failed */
             502: {
@@ -8001,6 +8335,36 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The app is not built */
             503: {
                 headers: {
@@ -8029,6 +8393,36 @@ export interface operations {
                 content: {
                     "text/html": string;
                 };
+            };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The app is not built */
             503: {
@@ -8061,6 +8455,45 @@ export interface operations {
                     "text/html": string;
                 };
             };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such address */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The app is not built */
             503: {
                 headers: {
@@ -8089,8 +8522,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "*/*": string;
                 };
+            };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No such file */
             404: {
@@ -8100,6 +8549,20 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
@@ -8120,8 +8583,24 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/octet-stream": string;
+                    "*/*": string;
                 };
+            };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description Not modified */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No such file */
             404: {
@@ -8131,6 +8610,20 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
+            };
+            /** @description Changed since */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
