@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 try:
     from isal import isal_zlib as _fast  # type: ignore[import-not-found, unused-ignore]
 except ImportError:
-    _fast = None
+    _fast = None  # type: ignore[assignment]
 
 MAX_FILE = 64 * 1024 * 1024
 """Larger files, in bytes, are left as they are to the decoder, which reads them piece by piece."""

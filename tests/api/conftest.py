@@ -126,7 +126,7 @@ async def studio(tmp_path: Path) -> AsyncIterator[MakeStudio]:
     clients: list[Client] = []
 
     async def make(*, engine: Any = None, **options: Any) -> Client:
-        values = {"data_dir": tmp_path / "data", "engine": "embedded", **options}
+        values: dict[str, Any] = {"data_dir": tmp_path / "data", "engine": "embedded", **options}
         settings = Settings(_env_file=None, **values)
         client: Client = TestClient(TestServer(build_app(settings, engine or StillEngine(settings))))
         await client.start_server()

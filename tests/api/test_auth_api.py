@@ -163,6 +163,6 @@ async def test_the_key_is_made_once_and_for_the_owner_only(studio: MakeStudio, t
 
 
 @pytest.mark.parametrize("options", [{"auth_user": "ann"}, {"auth_pass": "x"}, {"auth_user": "ann", "auth_pass": ""}])
-def test_half_a_configuration_is_refused(options: dict[str, str], tmp_path: Path) -> None:
+def test_half_a_configuration_is_refused(options: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="set both"):
         Settings(_env_file=None, data_dir=tmp_path, **options)
