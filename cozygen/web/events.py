@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,8 +52,10 @@ async def events(call: Call[EventsQuery, NoBody]) -> web.StreamResponse:
     )
     await response.prepare(call.request)
     last_id = call.request.headers.get("Last-Event-ID") or call.query.last_id
-    async for told in _tell(call.services, call.user, last_id):
-        await response.write(_as_sse(told))
+    async with aclosing(_tell(call.services, call.user, last_id)) as stream:
+        with suppress(ConnectionResetError):  # the listener has gone, which is how every stream ends
+            async for told in stream:
+                await response.write(_as_sse(told))
     return response
 
 
@@ -89,7 +91,7 @@ async def _pump(response: web.WebSocketResponse, stream: AsyncIterator[_Told]) -
     await response.close(code=1001, message=b"server shutdown")
 
 
-async def _tell(services: Services, user: str, last_id: str | None) -> AsyncIterator[_Told]:
+async def _tell(services: Services, user: str, last_id: str | None) -> AsyncGenerator[_Told, None]:
     """Everything for one listener, until the studio closes."""
     async with services.bus.listen(user) as listener:
         missed = services.bus.since(last_id) if last_id else []
@@ -102,11 +104,12 @@ async def _tell(services: Services, user: str, last_id: str | None) -> AsyncIter
         for notice in missed or []:
             if notice.user in (None, user):
                 yield _told(notice, services.jobs)
-        async for told in _live(services, listener):
-            yield told
+        async with aclosing(_live(services, listener)) as stream:
+            async for told in stream:
+                yield told
 
 
-async def _live(services: Services, listener: Listener) -> AsyncIterator[_Told]:
+async def _live(services: Services, listener: Listener) -> AsyncGenerator[_Told, None]:
     closing = asyncio.create_task(services.closing.wait())
     try:
         while not closing.done():

@@ -458,6 +458,8 @@ async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
                     await response.write(f"{block}\n\n".encode())
     except FolderMissing:
         raise _no_folder() from None
+    except ConnectionResetError:
+        pass  # the listener has gone, which is how every stream ends
     return response
 
 

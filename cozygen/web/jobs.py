@@ -444,7 +444,7 @@ def _rejected(rejected: PromptRejected, fields: list[FormField]) -> ApiError:
     details: list[str] = []
     for node_id, entry in node_errors.items():
         for problem in entry.get("errors", []):
-            text = ": ".join(str(problem[key]) for key in ("message", "details") if problem.get(key))
+            text = _sentence(problem)
             details.append(f"{entry.get('class_type', 'node')} (node {node_id}): {text}")
             name = (problem.get("extra_info") or {}).get("input_name")
             for field in fields:
@@ -461,6 +461,14 @@ def _rejected(rejected: PromptRejected, fields: list[FormField]) -> ApiError:
         node_errors=node_errors,
         fields=sentences,
     )
+
+
+def _sentence(problem: dict[str, Any]) -> str:
+    """A node error for people. What a node's own check says needs no more around it than that."""
+    details = str(problem.get("details") or "")
+    if problem.get("type") == "custom_validation_failed" and " - " in details:
+        return details.partition(" - ")[2]
+    return ": ".join(part for part in (str(problem.get("message") or ""), details) if part)
 
 
 @section.route("GET", "/cozygen/api/jobs", query=JobsQuery, response=JobPage)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StrictInt
 
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
@@ -97,7 +97,7 @@ class Presets(Model):
 class PresetInput(Model):
     """A preset to keep: with the `id` or the name of a known one it takes its place."""
 
-    id: str | int | None = Field(None, description="of the preset to replace")
+    id: str | StrictInt | None = Field(None, description="of the preset to replace")
     name: str = Field("", max_length=200)
     values: dict[str, JsonValue] = Field(default_factory=dict)
 
@@ -107,7 +107,7 @@ class PresetChange(Model):
 
     workflow: str = Field("", max_length=_MAX_NAME)
     preset: PresetInput | None = None
-    delete: str | int | None = None
+    delete: str | StrictInt | None = None
 
 
 class PresetsSaved(Model):

@@ -8,7 +8,8 @@ const graph = {
   3: { class_type: "SaveImage", inputs: { images: ["2", 0], filename_prefix: "client/sdk" } },
 };
 
-const api = new ComfyApi(process.argv[2]);
+// A busy machine may take its time; the library gives up after ten seconds by default.
+const api = new ComfyApi(process.argv[2], undefined, { wsTimeout: 60_000 });
 await api.init().waitForReady();
 
 const workflow = new PromptBuilder(graph, ["width", "color"], ["images"])

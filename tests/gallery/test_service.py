@@ -260,12 +260,18 @@ async def test_records_of_the_index_are_plain_json(make: MakeGallery, out: Path)
     info.add_text("parameters", "a fox, ink\nNegative prompt: blurry\nSteps: 20, Sampler: Euler, Seed: 5, Model: dream")
     Image.new("L", (6, 4)).save(out / "a.png", pnginfo=info)
     gallery = await make()
-    await until(lambda: _is_read(gallery))
-    with closing(sqlite3.connect(gallery._store.path)) as connection:
-        row = connection.execute(
-            "SELECT positive, negative, models, loras, steps, seed, wire FROM meta JOIN files ON id = file"
-            " WHERE width = 6 AND height = 4"
-        ).fetchone()
+    def record() -> Any:
+        with closing(sqlite3.connect(gallery._store.path)) as connection:
+            return connection.execute(
+                "SELECT positive, negative, models, loras, steps, seed, wire FROM meta JOIN files ON id = file"
+                " WHERE width = 6 AND height = 4"
+            ).fetchone()
+
+    async def is_recorded() -> bool:
+        return record() is not None
+
+    await until(is_recorded)
+    row = record()
     positive, negative, models, loras, steps, seed, wire = row
     assert (positive, negative, steps, seed) == ("a fox, ink", "blurry", 20, "5")
     assert (json.loads(models), json.loads(loras)) == (["dream"], [])

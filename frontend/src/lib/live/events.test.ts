@@ -22,7 +22,15 @@ class FakeSource extends EventTarget {
 }
 
 const latest = () => FakeSource.made.at(-1) as FakeSource;
-const handlers = { hello: vi.fn(), job: vi.fn(), progress: vi.fn(), preview: vi.fn(), engine: vi.fn(), reset: vi.fn() };
+const handlers = {
+  hello: vi.fn(),
+  job: vi.fn(),
+  progress: vi.fn(),
+  preview: vi.fn(),
+  engine: vi.fn(),
+  gallery: vi.fn(),
+  reset: vi.fn(),
+};
 const connected = vi.fn();
 let connection: EventConnection;
 let mayRest = true;

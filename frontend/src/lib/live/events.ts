@@ -7,12 +7,13 @@ export interface StudioEvents {
   progress: { job_id: string; progress: JobProgress };
   preview: { job_id: string; url: string };
   engine: Engine;
+  gallery: { subfolder: string; mtime: number };
   reset: Record<string, never>;
 }
 
 type Handlers = { [Name in keyof StudioEvents]: (data: StudioEvents[Name]) => void };
 
-const NAMES: readonly (keyof StudioEvents)[] = ['hello', 'job', 'progress', 'preview', 'engine', 'reset'];
+const NAMES: readonly (keyof StudioEvents)[] = ['hello', 'job', 'progress', 'preview', 'engine', 'gallery', 'reset'];
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 

@@ -17,6 +17,8 @@ export class Studio {
   /** null until the first attempt has ended one way or the other. */
   connected = $state<boolean | null>(null);
   loaded = $state(false);
+  /** Counts the changes of the output folder, whoever made them. */
+  galleryChanges = $state(0);
   failure = $state.raw<unknown>(null);
 
   readonly active = $derived(waitingLine(this.jobs.values()));
@@ -36,6 +38,7 @@ export class Studio {
       },
       reset: () => void this.refresh(),
       engine: (engine) => (this.engine = engine),
+      gallery: () => (this.galleryChanges += 1),
       job: (job) => this.#take(job),
       progress: ({ job_id, progress }) => this.#update(job_id, { status: 'running', position: null, progress }),
       preview: ({ job_id, url }) => this.#update(job_id, { preview: url }),
