@@ -260,6 +260,7 @@ async def test_records_of_the_index_are_plain_json(make: MakeGallery, out: Path)
     info.add_text("parameters", "a fox, ink\nNegative prompt: blurry\nSteps: 20, Sampler: Euler, Seed: 5, Model: dream")
     Image.new("L", (6, 4)).save(out / "a.png", pnginfo=info)
     gallery = await make()
+
     def record() -> Any:
         with closing(sqlite3.connect(gallery._store.path)) as connection:
             return connection.execute(
@@ -270,7 +271,8 @@ async def test_records_of_the_index_are_plain_json(make: MakeGallery, out: Path)
     async def is_recorded() -> bool:
         return record() is not None
 
-    await until(is_recorded)
+    await until(lambda: _is_read(gallery))
+    await until(is_recorded)  # the record is on disk a moment after the count is known
     row = record()
     positive, negative, models, loras, steps, seed, wire = row
     assert (positive, negative, steps, seed) == ("a fox, ink", "blurry", 20, "5")
