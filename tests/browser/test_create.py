@@ -69,9 +69,9 @@ def test_a_film(new_page: NewPage, studio: Studio) -> None:
     expect(create.page.get_by_role("heading", level=1)).to_have_text(form["title"])
     create.make_small(form)
     create.render_button.click()
+    film = create.stage.locator("video[aria-label^='Result of']")  # an earlier picture may be on the stage until then
+    expect(film).to_be_visible(timeout=PATIENCE)
     create.wait_for_result()
-    assert create.result.evaluate("film => film.tagName") == "VIDEO"
-    film = create.result
     assert film.evaluate("film => film.muted && film.loop && film.controls")
     expect(create.strip.first).to_have_accessible_name(re.compile("^Film "))
 
