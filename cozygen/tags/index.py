@@ -1,22 +1,27 @@
 """A tag list made searchable: a few flat arrays, so that 150,000 tags cost little memory and load at once.
 
 Tags stand in the order of popularity (most posts first, then by name without case); their place there is their number.
-All names lie in one text in that order, lower-cased and separated by line feeds, which is searched as a whole.
+All names lie in one text in that order, lower-cased and separated by line feeds. Where each pair of neighbouring bytes
+stands in it is known, so that a search looks only at the places of the rarest pair of what is looked for.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from itertools import pairwise
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from cozygen.tags.model import Tag, TagList
+
+T = TypeVar("T")
 
 Order = Literal["count", "alpha"]
 Numbers = np.ndarray[Any, np.dtype[Any]]
@@ -26,9 +31,9 @@ Sets = np.ndarray[Any, np.dtype[np.uint64]]
 SUGGESTIONS = 8
 _SEPARATORS = re.compile(r"[_\-\s]+")
 _MAX_TERM = 200
-_FEW = 8_000  # candidates that are quicker looked at one by one
 _LINE_FEED = 10
 _CHUNK = 4096
+_START = np.zeros(1, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class TagIndex:
     @classmethod
     def build(cls, found: TagList) -> TagIndex:
         """Order and lay out a list of unique tags."""
-        tags = sorted(found.tags, key=lambda tag: (-tag.count, tag.name.lower(), tag.name))
+        tags = _in_order(found.tags, key=lambda tag: (-tag.count, tag.name.lower(), tag.name))
         keys = sorted({tag.category for tag in tags})
         places = {key: place for place, key in enumerate(keys)}
         return cls(
@@ -80,6 +85,10 @@ class TagIndex:
             {key: size for key, size in found.declared.items() if key in places},
             "\n".join(_alias_lines(tags)),
         )
+
+    def prepare(self) -> None:
+        """Do beforehand what the first search and the first suggestion would be slow for."""
+        self._pair_places, self._by_length, self._alias_numbers  # noqa: B018 -- they are made when they are read
 
     def __len__(self) -> int:
         return len(self.names)
@@ -104,64 +113,63 @@ class TagIndex:
 
         A tag matches when its name has all parts of `query` in it (parts are what ``_``, ``-`` and spaces separate).
         """
-        matches = self._matching(query.lower())
+        numbers = self._having(_parts(query.lower()))
         if category:
             if category not in self.keys:
                 return [], 0
-            matches = matches & (self.categories == self.keys.index(category))
+            numbers = numbers[self.categories[numbers] == self.keys.index(category)]
         if min_count > 0:
-            matches = matches & (self.counts >= min_count)
-        numbers = np.flatnonzero(matches) if order == "count" else self._by_name[matches[self._by_name]]
-        return [int(number) for number in numbers[offset : offset + limit]], len(numbers)
+            numbers = numbers[self.counts[numbers] >= min_count]
+        if order == "alpha":
+            numbers = self._by_name[self._mask(numbers)[self._by_name]]
+        page: list[int] = numbers[offset : offset + limit].tolist()
+        return page, len(numbers)
 
     @cached_property
     def _by_name(self) -> Numbers:
         """The numbers in the order of the names without case."""
-        return np.array(sorted(range(len(self)), key=self._lower.__getitem__), dtype=np.int32)
+        return np.array(_in_order(range(len(self)), key=self._lower.__getitem__), dtype=np.int32)
 
-    def _matching(self, term: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        parts = _parts(term)
+    def _having(self, parts: Sequence[str]) -> Numbers:
+        """The numbers of the tags whose names have all parts in them, ascending."""
         if not parts:
-            return np.ones(len(self), dtype=np.bool_)
-        if len(parts) == 1 and len(parts[0]) == 1 and parts[0].isascii():
-            return self._with_letter(ord(parts[0]))
-        candidates = self._candidates(parts)
-        if len(candidates) <= _FEW:
-            matches = np.zeros(len(self), dtype=np.bool_)
-            matches[[number for number in candidates if all(part in self._lower[number] for part in parts)]] = True
-            return matches
-        everywhere: np.ndarray[Any, np.dtype[np.bool_]] = np.logical_and.reduce(
-            [self._containing(_utf8(part)) for part in parts]
-        )
-        return everywhere
+            return np.arange(len(self))
+        numbers, *others = (self._containing(_utf8(part)) for part in sorted(parts, key=len, reverse=True))
+        for found in others:
+            numbers = numbers[self._mask(found)[numbers]]
+        return numbers
 
-    def _candidates(self, parts: Sequence[str]) -> list[int]:
-        """Numbers of the tags that may have all parts in their name: those that have all their pairs of bytes."""
-        wanted = np.uint64(0)
-        for part in parts:
-            wanted |= _pairs(np.frombuffer(_utf8(part), dtype=np.uint8), np.array([0]))[0]
-        found: list[int] = np.flatnonzero((self._pair_sets & wanted) == wanted).tolist()
-        return found
+    def _mask(self, numbers: Numbers) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """For each tag whether it is among `numbers`."""
+        mask = np.zeros(len(self), dtype=np.bool_)
+        mask[numbers] = True
+        return mask
 
-    def _containing(self, needle: bytes) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which tags' names contain a short `needle`: the whole text is looked through at once."""
-        text = self._bytes
-        hits = np.zeros(text.size, dtype=np.bool_)
-        span = text.size - len(needle) + 1
-        if span > 0:
-            hits[:span] = text[:span] == needle[0]
-            for place in range(1, len(needle)):
-                hits[:span] &= text[place : place + span] == needle[place]
-        matches = np.zeros(len(self), dtype=np.bool_)
-        matches[np.searchsorted(self._starts, np.flatnonzero(hits), side="right") - 1] = True
-        return matches
+    def _containing(self, needle: bytes) -> Numbers:
+        """The numbers of the tags whose names have `needle` in them, ascending."""
+        if len(needle) == 1 and needle.isascii():
+            return np.flatnonzero(self._letter_sets[needle[0] >> 6] & (np.uint64(1) << np.uint64(needle[0] & 63)))
+        if len(needle) < 2 or b"\n" in needle:
+            return np.empty(0, dtype=np.int64)
+        places, begins = self._pair_places
+        pairs = [first << 8 | second for first, second in pairwise(needle)]
+        rarest = min(range(len(pairs)), key=lambda place: begins[pairs[place] + 1] - begins[pairs[place]])
+        found = places[begins[pairs[rarest]] : begins[pairs[rarest] + 1]] - rarest
+        for place, byte in enumerate(needle):
+            if place not in (rarest, rarest + 1):
+                # What lies beyond the text is read as the line feed at its end, which is in no needle.
+                found = found[self._bytes.take(found + place, mode="clip") == byte]
+        numbers = np.searchsorted(self._starts, found, side="right") - 1
+        return numbers[np.flatnonzero(np.diff(numbers, prepend=-1))]
 
-    def _with_letter(self, letter: int) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Which tags' names have a letter (ASCII) in them."""
-        matches: np.ndarray[Any, np.dtype[np.bool_]] = (
-            self._letter_sets[letter >> 6] & np.left_shift(np.uint64(1), np.uint64(letter & 63))
-        ) != 0
-        return matches
+    @cached_property
+    def _pair_places(self) -> tuple[Numbers, Numbers]:
+        """Where the pairs of neighbouring bytes stand in the text: all places by pair, and where each pair's begin."""
+        pairs = self._bytes[:-1].astype(np.uint16) << 8 | self._bytes[1:]
+        places = np.argsort(pairs, kind="stable").astype(np.int32)
+        begins = np.zeros(2**16 + 1, dtype=np.int32)
+        np.cumsum(np.bincount(pairs, minlength=2**16), out=begins[1:])
+        return places, begins
 
     # Validation
 
@@ -213,38 +221,58 @@ class TagIndex:
 
     def _having_parts(self, key: str) -> Iterator[int]:
         """Tags with all parts in their name, by popularity."""
-        parts = sorted(_parts(key), key=len, reverse=True)
-        for number in self._candidates(parts):
-            if all(part in self._lower[number] for part in parts):
-                yield number
+        for number in self._having(_parts(key)):
+            yield int(number)
 
     def _spelled_alike(self, key: str) -> Iterator[int]:
         """Tags at most two slips away (one for short names), the nearest first, then by popularity."""
         key = "_".join(_parts(key)) or key
         slips = 1 if len(key) <= 4 else 2
-        # A slip changes the length by one at most and the set of letters by two.
-        candidates = np.flatnonzero(np.abs(self._lengths - len(key)) <= slips)
-        wanted = _letters(np.frombuffer(_utf8(key), dtype=np.uint8), np.array([0]))
-        differing = sum(
-            _bit_count(have[candidates] ^ want) for have, want in zip(self._letter_sets, wanted, strict=True)
-        )
-        candidates = candidates[differing <= 2 * slips]
-        names = [self._lower[number] for number in candidates]
+        candidates = np.sort(self._perhaps_alike(key, slips))
+        places: list[int] = candidates.tolist()
+        names = [self._lower[number] for number in places]
         found = process.extract(key, names, scorer=OSA.distance, score_cutoff=slips, limit=SUGGESTIONS)
         for _, _, place in sorted(found, key=lambda match: (match[1], match[2])):
-            yield int(candidates[place])
+            yield places[place]
+
+    def _perhaps_alike(self, key: str, slips: int) -> Numbers:
+        """The tags that are not too different to be `slips` away: by their length and their sets of letters and pairs.
+
+        A slip changes the length by one and the set by one, or not the length and the set by two. Of the bytes, it
+        touches those of one or two characters, which have up to four each, and thereby up to ten pairs.
+        """
+        numbers, begins, (low, high), pairs = self._by_length
+        text = np.frombuffer(_utf8(key), dtype=np.uint8)
+        (want_low, want_high), want_pairs = _letters(text, _START), _pairs(text, _START)
+        found = []
+        for length in range(max(0, len(key) - slips), min(len(begins) - 1, len(key) + slips + 1)):
+            first, most = begins[length], 2 * slips - abs(length - len(key))
+            differing = _bit_count(high[first : begins[length + 1]] ^ want_high)
+            near = np.flatnonzero(differing <= most)
+            kept = near + first
+            kept = kept[differing[near] + _bit_count(low[kept] ^ want_low) <= most]
+            found.append(kept[_bit_count(pairs[kept] ^ want_pairs) <= (7 if key.isascii() else 10) * slips])
+        return numbers[np.concatenate(found)] if found else numbers[:0]
 
     @cached_property
-    def _lengths(self) -> Numbers:
-        return np.fromiter(map(len, self._lower), dtype=np.int32, count=len(self))
+    def _by_length(self) -> tuple[Numbers, list[int], tuple[Sets, Sets], Sets]:
+        """The numbers by length of the name in characters, where each length begins, and the sets of letters and pairs
+        in this order."""
+        lengths = np.fromiter(map(len, self._lower), dtype=np.int32, count=len(self))
+        numbers = np.argsort(lengths, kind="stable").astype(np.int32)
+        begins = [0, *np.cumsum(np.bincount(lengths)).tolist()]
+        low, high = self._letter_sets
+        return numbers, begins, (low[numbers], high[numbers]), _pairs(self._bytes, self._starts)[numbers]
 
     @cached_property
     def _letter_sets(self) -> tuple[Sets, Sets]:
         return _letters(self._bytes, self._starts)
 
-    @cached_property
-    def _pair_sets(self) -> Sets:
-        return _pairs(self._bytes, self._starts)
+
+def _in_order(items: Sequence[T], key: Callable[[T], Any]) -> list[T]:
+    """As `sorted`, but piece by piece: no other thread, the event loop's neither, runs while a list is sorted."""
+    pieces = [sorted(items[first : first + _CHUNK], key=key) for first in range(0, len(items), _CHUNK)]
+    return list(heapq.merge(*pieces, key=key))
 
 
 def _parts(text: str) -> list[str]:

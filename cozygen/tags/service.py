@@ -65,7 +65,9 @@ class TagService:
             return known[1]
         with self._lock:
             if self._loaded is None or self._loaded[0] != stamp:
-                self._loaded = (stamp, self._load(path, stamp))
+                found = self._load(path, stamp)
+                found.index.prepare()
+                self._loaded = stamp, found
             return self._loaded[1]
 
     def import_file(self, path: Path) -> Loaded:

@@ -41,7 +41,7 @@ def spread(start: float, stop: float, step: float) -> list[float]:
     """The numbers from `start` to `stop` (which is one of them where the step fits). Raises `ValueError`."""
     if not all(map(math.isfinite, (start, stop, step))) or step == 0:
         raise ValueError("needs finite numbers and a step other than 0")
-    if (stop - start) * step < 0:
+    if start != stop and (stop > start) != (step > 0):
         raise ValueError("the step leads away from the end")
     try:
         # In decimals, so that 0.1 + 0.2 is 0.3.

@@ -77,7 +77,16 @@ def test_ranges() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [(1, 2, 0), (1, 2, -1), (0, 1000, 1), (0, float("inf"), 1), (float("nan"), 1, 1), (0, 1, 1e-300)]
+    "wrong",
+    [
+        (1, 2, 0),
+        (1, 2, -1),
+        (0, 1000, 1),
+        (0, float("inf"), 1),
+        (float("nan"), 1, 1),
+        (0, 1, 1e-300),
+        (0, 1e-200, -1e-200),
+    ],
 )
 def test_ranges_that_are_none(wrong: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match=r".+"):
