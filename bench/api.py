@@ -24,7 +24,6 @@ from PIL import Image, ImageOps
 
 from bench.bare import BareServer
 from bench.client import Connection, requests_per_second
-from bench.hello_under_load import lag
 from bench.lag import IdleLoop
 from bench.library import make_library
 from bench.measuring import Report, Studio, milliseconds, times_of
@@ -33,6 +32,7 @@ _LARGE = "large"
 _WIDTH, _HEIGHT = 1024, 1536
 _BOX = 384
 _CONNECTIONS = 8
+_BATCH = 500
 _HELD_MS = 20.0
 
 
@@ -49,10 +49,10 @@ class Bench:
 
     def phase(self, name: str, work: Callable[[], str]) -> None:
         """Do `work`, which says what was measured, and note how long the loop was held meanwhile."""
-        lag(self.connection)
+        self.studio.lag()
         self.idle.take()
         measured = work()
-        held, machine = lag(self.connection), self.idle.take()
+        held, machine = self.studio.lag(), self.idle.take()
         self._held.append((name, held, machine))
         self.report.add(name, measured)
 
@@ -95,6 +95,8 @@ def main() -> None:
             _index(bench)
             _listings(bench)
             _others(bench)
+            bench.report.section()
+            _jobs(bench)
             bench.report.section()
             _thumbnails(bench, library / _LARGE, names)
             bench.report.section()
@@ -157,10 +159,28 @@ def _others(bench: Bench) -> None:
     bench.phase("saving 10 MB of aliases", lambda: milliseconds(_posts(bench.connection, "aliases", large, 3)))
     bench.asked("reading 10 MB of aliases", lambda n: "/cozygen/api/aliases", 5)
     bench.phase(
-        "2 MB of no prompt at all",
+        "10 MB for a workflow that is not there",
         lambda: milliseconds(_posts(bench.connection, "jobs", {"workflow": "x", "values": large["items"]}, 3)),
     )
     _posts(bench.connection, "aliases", {"items": {}}, 1)
+
+
+def _jobs(bench: Bench) -> None:
+    """A long line of jobs, held back, so that nothing is rendered."""
+    _posts(bench.connection, "queue/pause", {}, 1)
+    batch = {"workflow": "text-to-image.json", "values": {}, "count": _BATCH}
+    bench.phase(f"queueing {_BATCH} renders at once", lambda: milliseconds(_posts(bench.connection, "jobs", batch, 3)))
+    groups = json.loads(bench.connection.get("/cozygen/api/groups")[1])["items"]
+    bench.asked("200 jobs", lambda n: "/cozygen/api/jobs?limit=200", 20)
+    bench.asked("a batch as a grid", lambda n: f"/cozygen/api/groups/{groups[0]['id']}", 20)
+    bench.asked("the queue", lambda n: "/cozygen/api/queue", 20)
+    bench.asked("ComfyUI's queue", lambda n: "/queue", 5)
+
+    def cancel() -> str:
+        return milliseconds([_posts(bench.connection, f"groups/{group['id']}/cancel", {}, 1)[0] for group in groups])
+
+    bench.phase("cancelling a batch", cancel)
+    bench.asked("ComfyUI's history", lambda n: "/history", 5)
 
 
 def _posts(connection: Connection, name: str, body: Any, rounds: int) -> list[float]:
@@ -175,14 +195,14 @@ def _posts(connection: Connection, name: str, body: Any, rounds: int) -> list[fl
 
 
 def _thumbnails(bench: Bench, folder: Path, names: Sequence[str]) -> None:
-    port, connections = bench.studio.port, _CONNECTIONS
+    port = bench.studio.port
     paths = [f"/cozygen/thumb?filename={name}&subfolder={_LARGE}&w={_BOX}" for name in names]
     alone = _pillow(folder, names[:30])
     rates: list[float] = []
     sizes: list[float] = []
 
     def measured(what: Iterator[str], seconds: float) -> str:
-        rate, size = requests_per_second(port, what, connections, seconds)
+        rate, size = requests_per_second(port, what, _CONNECTIONS, seconds)
         rates.append(rate)
         sizes.append(size)
         return f"{rate:,.1f} a second"
@@ -196,7 +216,7 @@ def _thumbnails(bench: Bench, folder: Path, names: Sequence[str]) -> None:
     bench.phase("/cozygen/hello, as many connections", lambda: measured(itertools.repeat("/cozygen/hello"), 2.0))
     with BareServer() as bare:
         size = int(sizes[-2] / max(1.0, cached * bench.options.seconds))
-        rate, _ = requests_per_second(bare.port, itertools.repeat(f"/{size}"), connections, bench.options.seconds)
+        rate, _ = requests_per_second(bare.port, itertools.repeat(f"/{size}"), _CONNECTIONS, bench.options.seconds)
     bench.report.add(f"aiohttp alone, {size / 1000:.0f} kB from memory", f"{rate:,.1f} a second")
     bench.report.add("  cached thumbnails, times that", f"{cached / rate:.2f}x")
 

@@ -38,9 +38,9 @@ def main() -> None:
         idle = _ask(connection, options.seconds, options.rate)
         _load(connection)
         idle_loop.take()
-        lag(connection)
+        studio.lag()
         busy = _ask(connection, options.seconds, options.rate)
-        held, machine = lag(connection), idle_loop.take()
+        held, machine = studio.lag(), idle_loop.take()
         _, body = connection.get("/queue")
         queue = json.loads(body)
         if not queue["queue_running"]:
@@ -116,12 +116,6 @@ def _ask(connection: Connection, seconds: float, rate: float) -> list[float]:
         if status != 200:
             raise RuntimeError(f"/cozygen/hello answered {status}")
         found.append((time.perf_counter() - started) * 1000)
-    return found
-
-
-def lag(connection: Connection) -> dict[str, float]:
-    """What the probe in the studio's event loop saw since the last time."""
-    found: dict[str, float] = json.loads(connection.get("/bench/lag")[1])
     return found
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -38,9 +37,7 @@ class Studio:
             *(sys.executable, "-m", module, "serve", "--engine", "embedded", "--port", "0"),
             *("--data-dir", str(data), *arguments),
         ]
-        # Settings of whoever runs this must not change what is measured.
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("COZYGEN_")}
-        self._environment = {**kept, "COZYGEN_LOG_LEVEL": "info", **(environment or {})}
+        self._environment = clean_environment(COZYGEN_LOG_LEVEL="info", **(environment or {}))
         self._process: subprocess.Popen[str]
         self.port = 0
         self.started = 0.0
@@ -68,6 +65,12 @@ class Studio:
     def connect(self) -> Connection:
         """A connection that stays open."""
         return Connection(self.port)
+
+    def lag(self) -> dict[str, float]:
+        """What the probe of `bench.probed` saw since the last time: see `bench.lag.LagProbe.take`."""
+        with self.connect() as connection:
+            found: dict[str, float] = json.loads(connection.get("/bench/lag")[1])
+            return found
 
     def memory(self) -> float:
         """Megabytes that the process has in memory now, without the processes that it started."""
@@ -147,20 +150,19 @@ def machine() -> str:
     )
 
 
-@contextmanager
-def stopwatch() -> Iterator[list[float]]:
-    """Appends the seconds that its body took."""
-    found: list[float] = []
-    started = time.perf_counter()
-    yield found
-    found.append(time.perf_counter() - started)
-
-
 def milliseconds(values: Sequence[float]) -> str:
     """Median, 95 % and worst of milliseconds."""
     return f"p50 {median(values):.1f}  p95 {share(values, 0.95):.1f}  max {max(values):.1f} ms"
 
 
-def environment_without_settings(**settings: str) -> dict[str, Any]:
-    """This process' environment without the studio's settings, but with these."""
-    return {**{name: value for name, value in os.environ.items() if not name.startswith("COZYGEN_")}, **settings}
+def clean_environment(**values: str) -> dict[str, str]:
+    """This process' environment with `values`, without what would change what is measured.
+
+    That is the studio's settings, and that Python shall not keep its bytecode: an installed program has it.
+    """
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("COZYGEN_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return {**kept, **values}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -18,13 +19,16 @@ from filelock import FileLock, Timeout
 from cozygen.accounts.state import UserState
 from cozygen.accounts.tokens import SignIn, signing_key
 from cozygen.engines.base import Engine
+from cozygen.gallery.curator import Curator
+from cozygen.gallery.download import Downloads
+from cozygen.gallery.organise import Organiser
 from cozygen.gallery.service import Gallery
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
 from cozygen.media.pool import MediaPool
 from cozygen.media.thumbs import ThumbnailStore
 from cozygen.settings import Settings, without_password
-from cozygen.storage.database import Database
+from cozygen.storage.database import Database, DatabaseTooNewError
 from cozygen.storage.documents import DocumentStore
 from cozygen.storage.paths import Root, atomic_write
 from cozygen.tags.service import TagService
@@ -32,12 +36,16 @@ from cozygen.tags.update import BackgroundUpdate, UpdateState
 from cozygen.web import (
     aliases,
     auth,
+    download,
     events,
     gallery,
     health,
+    importing,
     inputs,
     jobs,
+    library,
     openapi,
+    organise,
     presets,
     state,
     static,
@@ -59,10 +67,14 @@ log = logging.getLogger(__name__)
 SECTIONS: Sequence[Section] = (
     health.section,
     gallery.section,
+    library.section,
+    organise.section,
+    download.section,
     jobs.section,
     events.section,
     state.section,
     workflows.section,
+    importing.section,
     aliases.section,
     tags.section,
     presets.section,
@@ -84,6 +96,10 @@ class DataFolderInUseError(RuntimeError):
     """Another studio works on the same data folder."""
 
 
+class DataFolderDamagedError(RuntimeError):
+    """The database in the data folder cannot be opened; the message says what to do."""
+
+
 def starters_folder() -> Path:
     """The starter workflows: in the installed package, or beside it in a checkout."""
     packaged = Path(__file__).with_name("starters")
@@ -92,10 +108,10 @@ def starters_folder() -> Path:
 
 async def choose_engine(settings: Settings, *, local: str = LOCAL_COMFYUI) -> tuple[Engine, str]:
     """The engine that the settings ask for, and a sentence that says which one it is and why."""
-    from cozygen.engines import comfyui_http
-
     url = settings.engine
     if url == "auto":
+        from cozygen.engines import comfyui_http
+
         version = await comfyui_http.probe(local)
         if version is None:
             return _embedded(settings), f"No ComfyUI answers at {local}; the built-in CPU engine renders."
@@ -138,6 +154,13 @@ def build_services(settings: Settings, engine: Engine) -> Services:
     tag_service = TagService(settings.data_dir / "tags", settings.tags_file)
     follow = settings.follow_symlinks
     outputs = Root(settings.outputs, follow_symlinks=follow)
+    files = Gallery(
+        outputs,
+        settings.data_dir,
+        trash_days=settings.trash_days,
+        on_change=lambda subfolder, mtime: bus.publish("gallery", {"subfolder": subfolder, "mtime": mtime}),
+        database=database,
+    )
     return Services(
         settings=settings,
         database=database,
@@ -155,12 +178,10 @@ def build_services(settings: Settings, engine: Engine) -> Services:
         sockets=SocketHub(),
         media=media,
         thumbs=ThumbnailStore(settings.data_dir / "thumbnails", media),
-        gallery=Gallery(
-            outputs,
-            settings.data_dir,
-            trash_days=settings.trash_days,
-            on_change=lambda subfolder, mtime: bus.publish("gallery", {"subfolder": subfolder, "mtime": mtime}),
-        ),
+        gallery=files,
+        curator=Curator(files, database),
+        organiser=Organiser(files, database),
+        downloads=Downloads(),
         outputs=outputs,
         inputs=Root(settings.inputs, follow_symlinks=follow),
         temp=Root(temp_folder(settings), follow_symlinks=False),
@@ -183,7 +204,7 @@ def build_app(settings: Settings, engine: Engine) -> web.Application:
     """The studio as an aiohttp application. Services start with the application."""
     app = web.Application(middlewares=[log_middleware, errors_middleware, auth.auth_middleware], client_max_size=0)
     app[SERVICES] = build_services(settings, engine)
-    app[openapi.DOCUMENT] = openapi.build_document(SECTIONS)
+    app[openapi.DOCUMENT] = openapi.built_once(SECTIONS)
     for section in SECTIONS:
         for endpoint in section.endpoints:
             for path in map(_any_name, endpoint.paths):
@@ -207,6 +228,7 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(_prepare, services, lock)
     services.jobs.listen(services.sockets.on_event)
     await services.jobs.start()
+    await services.organiser.recover()
     await services.gallery.start()
     seeding = asyncio.create_task(_seed_example(services))
     try:
@@ -234,14 +256,31 @@ def _prepare(services: Services, lock: FileLock) -> None:
         raise DataFolderInUseError(
             f"Another studio is running on {settings.data_dir}. Stop it, or give this one its own --data-dir."
         ) from None
-    for leftover in (settings.inputs.glob(".upload-*"), temp_folder(settings).iterdir()):
-        for path in leftover:
-            if path.is_file():
-                path.unlink(missing_ok=True)
-    services.database.open()
-    names = services.workflows.seed(starters_folder())
+    try:
+        for leftover in (settings.inputs.glob(".upload-*"), temp_folder(settings).iterdir()):
+            for path in leftover:
+                if path.is_file():
+                    path.unlink(missing_ok=True)
+        _open_database(services.database)
+        names = services.workflows.seed(starters_folder())
+    except BaseException:
+        lock.release()
+        raise
     if names:
         log.info("starter workflows: %s", ", ".join(names))
+
+
+def _open_database(database: Database) -> None:
+    from sqlalchemy.exc import DatabaseError
+
+    try:
+        database.open()
+    except (sqlite3.DatabaseError, DatabaseError, DatabaseTooNewError) as error:
+        reason = str(error.orig) if isinstance(error, DatabaseError) else str(error)
+        raise DataFolderDamagedError(
+            f"The database {database.path} cannot be opened: {reason}. Put a backup in its place, or move it away to "
+            "start with an empty one; pictures and workflows are not in it."
+        ) from error
 
 
 async def _seed_example(services: Services) -> None:
@@ -285,26 +324,29 @@ async def _shutdown(app: web.Application) -> None:
 async def serve(settings: Settings, *, ready: Callable[[str, str], None]) -> None:
     """Run the studio until it is told to stop. `ready` gets its URL and a sentence about the engine.
 
-    Raises `OSError` when the address is taken and `DataFolderInUseError`.
+    Raises `OSError` when the address is taken or a folder cannot be used, `DataFolderInUseError` and
+    `DataFolderDamagedError`.
     """
+    stopped = _stop_signal()
     engine, chosen = await choose_engine(settings)
     runner = web.AppRunner(
         build_app(settings, engine), access_log=None, handle_signals=False, shutdown_timeout=5.0, **HTTP_LIMITS
     )
-    await runner.setup()
     try:
+        await runner.setup()
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         address = runner.addresses[0]
         host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
         shown = f"[{host}]" if ":" in host else host
         ready(f"http://{shown}:{address[1]}/cozygen/", chosen)
-        await _until_stopped()
+        await stopped.wait()
     finally:
         await runner.cleanup()
 
 
-async def _until_stopped() -> None:
+def _stop_signal() -> asyncio.Event:
+    """Set once the studio is told to stop, also while it still starts."""
     import signal
 
     stopped = asyncio.Event()
@@ -312,4 +354,4 @@ async def _until_stopped() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows: asyncio.run turns Ctrl+C into KeyboardInterrupt itself
             loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    return stopped

@@ -19,7 +19,25 @@ from cozygen import __version__
 from cozygen.settings import Settings, without_password
 
 _LOW_DISK_BYTES = 2 * 2**30
-_LIBRARIES = ("aiohttp", "pydantic", "SQLAlchemy", "Pillow", "numpy", "av")
+_LIBRARIES = (
+    "aiohttp",
+    "alembic",
+    "av",
+    "filelock",
+    "numpy",
+    "Pillow",
+    "platformdirs",
+    "pydantic",
+    "pydantic-settings",
+    "PyJWT",
+    "PyYAML",
+    "rapidfuzz",
+    "rich",
+    "SQLAlchemy",
+    "typer",
+    "watchfiles",
+)
+_STATIC = Path(__file__).parent / "web" / "static"
 _CODECS = {"libx264": "MP4 (H.264)", "libvpx-vp9": "WebM (VP9)", "gif": "GIF"}
 
 
@@ -102,9 +120,7 @@ def _port(settings: Settings) -> Iterator[Finding]:
 
 
 def _app() -> Finding:
-    from cozygen.web.static import STATIC
-
-    built = (STATIC / "index.html").is_file()
+    built = (_STATIC / "index.html").is_file()
     advice = "Build it: `npm ci && npm run build` in frontend/, or install a release."
     return Finding("Web app", built, "built" if built else "not built", advice)
 
@@ -131,9 +147,11 @@ def _codecs() -> Iterator[Finding]:
 
 
 async def _engine(settings: Settings) -> Finding:
-    from cozygen.app import LOCAL_COMFYUI
-    from cozygen.engines.comfyui_http import probe
-
+    try:
+        from cozygen.app import LOCAL_COMFYUI
+        from cozygen.engines.comfyui_http import probe
+    except ImportError as error:
+        return Finding("Engine", False, f"cannot be loaded: {error}", "Install the libraries that are missing above.")
     if settings.engine == "embedded":
         return Finding("Engine", True, "built-in CPU engine")
     url = LOCAL_COMFYUI if settings.engine == "auto" else settings.engine
@@ -154,12 +172,13 @@ async def _engine(settings: Settings) -> Finding:
 def report(findings: list[Finding]) -> None:
     """Print the findings as a table, with advice under each fault."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for finding in findings:
         mark = "[green]ok[/]" if finding.ok else "[red]!![/]"
-        table.add_row(mark, f"[bold]{finding.name}[/]", finding.text)
+        table.add_row(mark, f"[bold]{escape(finding.name)}[/]", escape(finding.text))
         if not finding.ok:
-            table.add_row("", "", f"[yellow]{finding.advice}[/]")
+            table.add_row("", "", f"[yellow]{escape(finding.advice)}[/]")
     Console().print(table)

@@ -7,6 +7,7 @@ are in the index on disk. Everything here is immutable: a reader works with the 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -94,6 +95,7 @@ class NewFile:
     name: str
     kind: int
     mtime_ns: int
+    size: int = 0
 
 
 @dataclass(frozen=True)
@@ -163,25 +165,31 @@ class Scope:
     kind: int | None = None
 
 
+_serials = itertools.count()
+
+
 class Snapshot:
-    """The library at one moment."""
+    """The library at one moment. `concealed`: for each id, whether its user has hidden the file; None: nowhere."""
 
     _REMEMBERED = 8
 
-    def __init__(self, tree: Tree, columns: Columns) -> None:
+    def __init__(self, tree: Tree, columns: Columns, concealed: NDArray[np.bool_] | None = None) -> None:
         self.tree = tree
         self.columns = columns
-        self._places: OrderedDict[Scope, NDArray[np.int64]] = OrderedDict()
+        self.concealed = concealed
+        self.serial = next(_serials)
+        """Tells it from every other one, without holding on to it."""
+        self._places: OrderedDict[Scope, NDArray[np.int32]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def places(self, scope: Scope) -> NDArray[np.int64]:
+    def places(self, scope: Scope) -> NDArray[np.int32]:
         """Where in the columns the files of `scope` are, in display order."""
         with self._lock:
             found = self._places.get(scope)
             if found is not None:
                 self._places.move_to_end(scope)
                 return found
-        found = np.flatnonzero(self._mask(scope))
+        found = np.flatnonzero(self._mask(scope)).astype(np.int32)
         with self._lock:
             self._places[scope] = found
             if len(self._places) > self._REMEMBERED:
@@ -202,6 +210,9 @@ class Snapshot:
             mask = columns.folders == (folder.id if folder else -1)
         if not scope.show_hidden:
             mask = mask & ~columns.hidden
+            if self.concealed is not None:
+                newer = columns.ids >= len(self.concealed)
+                mask = mask & (newer | ~np.take(self.concealed, columns.ids, mode="clip"))
         if scope.kind is not None:
             mask = mask & (columns.kinds == scope.kind)
         return mask

@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from cozygen.gallery.words import TOKENIZER
+
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 UNREAD, READ, UNREADABLE = 0, 1, 2
 """How far the metadata of a file is known: `files.state`."""
@@ -40,7 +42,7 @@ CREATE TABLE folders (
     UNIQUE (root, path)
 );
 CREATE TABLE files (
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- another content at the same place is another file
     folder INTEGER NOT NULL REFERENCES folders (id),
     name TEXT NOT NULL,
     kind INTEGER NOT NULL,              -- 0 image, 1 video, 2 audio
@@ -53,6 +55,7 @@ CREATE TABLE files (
     duration REAL,                      -- seconds
     fps REAL
 );
+CREATE INDEX files_name ON files (name COLLATE NOCASE, name);
 CREATE UNIQUE INDEX files_folder_name ON files (folder, name);
 CREATE INDEX files_unread ON files (mtime_ns DESC) WHERE state = 0;
 CREATE TABLE meta (
@@ -74,6 +77,13 @@ CREATE TABLE meta (
     has_workflow INTEGER NOT NULL,
     wire TEXT NOT NULL                  -- JSON: the `meta` of a listing
 );
+CREATE INDEX meta_seed ON meta (seed) WHERE seed IS NOT NULL;
+"""
+
+_TEXTS = f"""
+CREATE VIRTUAL TABLE texts USING fts5 (  -- the row of a file whose metadata were read has its id
+    name, positive, negative, resources, content = '', tokenize = "{TOKENIZER}"
+);
 """
 
 
@@ -87,6 +97,11 @@ class IndexStore:
         self._writer: sqlite3.Connection | None = None
         self._idle: queue.SimpleQueue[tuple[int, sqlite3.Connection]] = queue.SimpleQueue()
         self._generation = 0
+
+    @property
+    def generation(self) -> int:
+        """Another number for every index that was begun anew: its ids are other files'."""
+        return self._generation
 
     @property
     def writer(self) -> sqlite3.Connection:
@@ -190,6 +205,19 @@ class IndexStore:
                 self.path.with_name(self.path.name + suffix).unlink()
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that is committed at the end, and rolled back by an exception."""
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
@@ -199,4 +227,4 @@ def _is_empty(connection: sqlite3.Connection) -> bool:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+    connection.executescript(f"BEGIN; {_SCHEMA} {_TEXTS} PRAGMA user_version = {VERSION}; COMMIT;")

@@ -15,9 +15,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cozygen.gallery import details
+from cozygen.gallery.attributes import Attributes
 from cozygen.gallery.catalogue import Columns, Folder, NewFile, Scope, Snapshot, Tree, hidden_below, within
-from cozygen.gallery.index import IndexStore
+from cozygen.gallery.index import UNREAD, IndexStore, transaction
+from cozygen.gallery.keeper import Keeper, Submit
 from cozygen.gallery.scan import (
     OWN_PREFIX,
     FileStat,
@@ -43,6 +48,8 @@ _SLICE_SECONDS = 0.03
 _TRUST_FROM = 4096
 """Files in a folder from which on only those are looked at whose name stands for another inode than before."""
 _FEW_TIES = 200
+_LOAD_ROWS, _SLICE_TEXTS, _SPARE_TEXTS = 5000, 200, 50_000
+_ROW = "f.id, f.folder, f.name, f.kind, f.size, f.mtime_ns, f.state"
 _FINE_SLACK, _COARSE_SLACK, _SKEW = 0.1, 2.5, 10.0
 
 Names = Mapping[str, set[str]]
@@ -78,12 +85,22 @@ class Row:
     size: int
     mtime_ns: int
     state: int
-    wire: str | None
+    wire: str | None = None
 
     @property
     def path(self) -> str:
         """The path relative to the root."""
         return f"{self.subfolder}/{self.name}" if self.subfolder else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A file that was moved to `name` in `subfolder`, where it is as `state` says."""
+
+    row: Row
+    subfolder: str
+    name: str
+    state: FileStat
 
 
 @dataclass
@@ -92,6 +109,8 @@ class _Batch:
 
     gone: set[int] = field(default_factory=set)
     new: dict[int, NewFile] = field(default_factory=dict)
+    replaced: dict[int, int] = field(default_factory=dict)
+    """Files that have gone, and those of another content that are there instead."""
     tree_changed: bool = False
     news: dict[str, tuple[int, bool]] = field(default_factory=dict)
     weight: int = 0
@@ -113,6 +132,7 @@ class Library:
         on_change: Callable[[Sequence[Change]], None] = lambda _: None,
         *,
         excluded: frozenset[str] = frozenset(),
+        database: Submit | None = None,
     ) -> None:
         self.name = name
         self.root = root
@@ -120,6 +140,10 @@ class Library:
         self.snapshot = Snapshot(Tree({}), Columns())
         self.complete = False
         """Whether every folder has been scanned at least once."""
+        self.attributes = Attributes()
+        self.keeper = Keeper(self, database)
+        self._concealed: NDArray[np.bool_] | None = None
+        self._tree = self.snapshot.tree
         self._base = str(root.folder)
         self._on_change = on_change
         self.excluded = excluded
@@ -169,11 +193,11 @@ class Library:
             for start in range(0, len(ids), 500):
                 part = ids[start : start + 500]
                 found = connection.execute(
-                    "SELECT f.id, f.folder, f.name, f.kind, f.size, f.mtime_ns, f.state, m.wire"
+                    f"SELECT {_ROW}, m.wire"
                     " FROM files f LEFT JOIN meta m ON m.file = f.id"
                     f" WHERE f.id IN ({','.join('?' * len(part))})",
                     part,
-                )
+                ).fetchall()  # one after the other, they would keep the event loop waiting: each lets go too briefly
                 for id, folder, *rest in found:
                     if folder in folders:
                         by_id[id] = Row(id, folders[folder].path, *rest)
@@ -190,6 +214,27 @@ class Library:
             if state is None or (state.mtime_ns, state.size) != (row.mtime_ns, row.size):
                 found[row] = state
         return found
+
+    def ids_at(self, snapshot: Snapshot, places: Iterable[tuple[str, str]]) -> list[int | None]:
+        """The ids of the files at (subfolder, filename), None where the index has none."""
+        folders, found = snapshot.tree.folders, []
+        with self.store.reader() as connection:
+            for subfolder, filename in places:
+                folder = folders.get(subfolder)
+                row = (
+                    folder
+                    and connection.execute(
+                        "SELECT id FROM files WHERE folder = ? AND name = ?", (folder.id, filename)
+                    ).fetchone()
+                )
+                found.append(row[0] if row else None)
+        return found
+
+    def name_of(self, file: int) -> str | None:
+        """The name of a file, None when it is gone."""
+        with self.store.reader() as connection:
+            row = connection.execute("SELECT name FROM files WHERE id = ?", (file,)).fetchone()
+        return None if row is None else str(row[0])
 
     def unread(self, snapshot: Snapshot, limit: int) -> list[Row]:
         """Some files whose metadata has not been read, the newest first."""
@@ -228,8 +273,63 @@ class Library:
         if "" not in self._folders:
             self._add_folder("")
         self._new = not self._folders[""].scanned
-        self._next_file = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM files").fetchone()[0]
-        self.snapshot = Snapshot(Tree(dict(self._folders)), self._load_columns())
+        sequence = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'files'").fetchone()
+        self._next_file = sequence[0] + 1 if sequence else 1
+        self._tree = Tree(dict(self._folders))
+        self.attributes = Attributes()
+        self._load_sizes()
+        columns = self._load_columns()
+        self.keeper.load()
+        self._concealed = self.attributes.hidden()
+        self.snapshot = Snapshot(self._tree, columns, self._concealed)
+
+    def _load_sizes(self) -> None:
+        """Have the attributes know which files there are."""
+        self.attributes.reserve(self._next_file)
+        table = np.fromiter(
+            self.store.writer.execute(
+                "SELECT f.id, f.size FROM files f JOIN folders d ON d.id = f.folder WHERE d.root = ?", (self._root_id,)
+            ),
+            dtype=[("id", "i8"), ("size", "i8")],
+        )
+        self.attributes.frame.size[table["id"]] = table["size"]
+
+    def load_attributes(self) -> Steps[None]:
+        """Take up what the index knows of the files' metadata, a slice at a time."""
+        attributes, connection = self.attributes, self.store.writer
+        while attributes is self.attributes:
+            rows = connection.execute(details.LOAD, (attributes.reach, _LOAD_ROWS)).fetchall()
+            if not rows:
+                break
+            attributes.describe(rows)
+            attributes.reach = rows[-1][0]
+            yield
+        attributes.loaded = True
+        yield from self._mend_texts()
+
+    def _mend_texts(self) -> Steps[None]:
+        """Index all texts again when too many of them are of files that have gone, or some are missing."""
+        connection = self.store.writer
+        texts = connection.execute("SELECT count(*) FROM texts_docsize").fetchone()[0]
+        files = connection.execute("SELECT count(*) FROM files WHERE state != 0").fetchone()[0]
+        if files <= texts <= 2 * files + _SPARE_TEXTS:
+            return
+        connection.execute("INSERT INTO texts (texts) VALUES ('delete-all')")
+        reach = 0
+        while True:
+            rows = connection.execute(
+                "SELECT f.id, f.name, m.positive, m.negative, m.models, m.loras FROM files f"
+                " LEFT JOIN meta m ON m.file = f.id WHERE f.state != 0 AND f.id > ? AND NOT EXISTS"
+                " (SELECT 1 FROM texts_docsize d WHERE d.id = f.id) ORDER BY f.id LIMIT ?",
+                (reach, _SLICE_TEXTS),
+            ).fetchall()
+            if not rows:
+                return
+            with transaction(connection):
+                for id, name, *texts in rows:
+                    details.add_text(connection, id, name, None if texts[2] is None else texts)
+            reach = rows[-1][0]
+            yield
 
     def _register(self) -> int:
         """The number of our root in the index; a root of this name at another place is forgotten."""
@@ -249,8 +349,6 @@ class Library:
         return int(cursor.lastrowid or 0)
 
     def _load_columns(self) -> Columns:
-        import numpy as np
-
         rows = self.store.writer.execute(
             "SELECT -f.mtime_ns, f.id, f.folder, f.kind, substr(f.name, 1, 1) = '.'"
             " FROM files f JOIN folders d ON d.id = f.folder WHERE d.root = ? ORDER BY f.mtime_ns DESC, f.name",
@@ -289,6 +387,127 @@ class Library:
                 self.recover(error)
                 pending, deep = deque([""]), True
             yield
+        if self.keeper.restless and not self.keeper.seeks_many:
+            yield from self.keeper.settle()
+
+    # For the keeper; the worker's thread only
+
+    def file_at(self, subfolder: str, filename: str) -> Row | None:
+        """The file at a place, None when the index has none there."""
+        folder = self._folders.get(subfolder)
+        if folder is None:
+            return None
+        found = self.store.writer.execute(
+            f"SELECT {_ROW} FROM files f WHERE f.folder = ? AND f.name = ?", (folder.id, filename)
+        ).fetchone()
+        return None if found is None else Row(found[0], subfolder, *found[2:])
+
+    def places(self, ids: Sequence[int]) -> list[Row]:
+        """Those of these files that exist."""
+        folders = self._tree.by_id
+        found = self.store.writer.execute(f"SELECT {_ROW} FROM files f WHERE f.id IN ({','.join('?' * len(ids))})", ids)
+        return [Row(id, folders[folder].path, *rest) for id, folder, *rest in found if folder in folders]
+
+    def conceal(self) -> None:
+        """Which files are hidden has changed: from now on listings are without them."""
+        self._concealed = self.attributes.hidden()
+        before = self.snapshot
+        self.snapshot = Snapshot(before.tree, before.columns, self._concealed)
+
+    # What the studio moves itself
+
+    def carry(self, moved: Sequence[Carried]) -> None:
+        """Files that were moved, on disk, to other places: what is known of them goes with them."""
+        batch, ids = _Batch(), {}
+        with transaction(self.store.writer):
+            for one in moved:
+                folder = self._known_folder(batch, one.subfolder)
+                taken = self.file_at(one.subfolder, one.name)
+                if taken is not None and taken.id != one.row.id:
+                    self._delete_files(batch, [taken.id])
+                ids[one.row.id] = self._carry_row(one, folder)
+        self._publish(batch)
+        self._publish_carried(moved, {old: new for old, new in ids.items() if old != new})
+
+    def _known_folder(self, batch: _Batch, path: str) -> Folder:
+        """The folder at a path; one that has just been made becomes known."""
+        for depth in range(path.count("/") + 2):
+            part = "/".join(path.split("/")[:depth])
+            if part not in self._folders:
+                self._add_folder(part)
+                batch.tree_changed = True
+        return self._folders[path]
+
+    def _carry_row(self, moved: Carried, folder: Folder) -> int:
+        """The row's id from now on: another one when the name is, since the texts that are found go by it."""
+        writer, row = self.store.writer, moved.row
+        id = row.id
+        if moved.name != row.name:
+            id = self._next_file
+            self._next_file += 1
+        writer.execute(
+            "UPDATE files SET id = ?, folder = ?, name = ?, inode = ?, mtime_ns = ? WHERE id = ?",
+            (id, folder.id, moved.name, moved.state.inode, moved.state.mtime_ns, row.id),
+        )
+        if id != row.id:
+            writer.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'files'", (id,))
+            writer.execute("UPDATE meta SET file = ? WHERE file = ?", (id, row.id))
+            texts = writer.execute(
+                "SELECT positive, negative, models, loras FROM meta WHERE file = ?", (id,)
+            ).fetchone()
+            if writer.execute("SELECT state FROM files WHERE id = ?", (id,)).fetchone()[0] != UNREAD:
+                details.add_text(writer, id, moved.name, texts)
+        return id
+
+    def _publish_carried(self, moved: Sequence[Carried], ids: Mapping[int, int]) -> None:
+        self.attributes.carry(ids)
+        self.keeper.carry(ids)
+        self.attributes.version += 1
+        before, now = self.snapshot, time.time_ns()
+        new = [
+            NewFile(
+                ids.get(one.row.id, one.row.id),
+                self._folders[one.subfolder].id,
+                one.name,
+                one.row.kind,
+                one.state.mtime_ns,
+                one.row.size,
+            )
+            for one in moved
+        ]
+        columns = before.columns.without(one.row.id for one in moved).including(new, self._name_of)
+        if self._concealed is not None:
+            self._concealed = self.attributes.hidden()
+        self.snapshot = Snapshot(self._tree, columns, self._concealed)
+        told = _Batch()
+        for one in moved:
+            told.note(one.row.subfolder, now, is_hidden(one.row.name))
+            told.note(one.subfolder, now, is_hidden(one.name))
+        self._announce(told)
+
+    def carry_folder(self, before: str, after: str) -> None:
+        """A folder was moved, on disk, to another place."""
+        batch = _Batch()
+        with transaction(self.store.writer):
+            if after in self._folders:
+                self._remove_folder(batch, after)
+            self._known_folder(batch, after.rpartition("/")[0])
+            below = [path for path in self._folders if within(path, before)]
+            for path in below:
+                folder = self._folders.pop(path)
+                moved = after + path[len(before) :]
+                self.store.writer.execute("UPDATE folders SET path = ? WHERE id = ?", (moved, folder.id))
+                self._folders[moved] = replace(folder, path=moved)
+        self._children = {}
+        for path in self._folders:
+            if path:
+                self._children.setdefault(path.rpartition("/")[0], set()).add(path)
+        batch.tree_changed = True
+        for path in (before, after):
+            parent, _, name = path.rpartition("/")
+            batch.note(parent, time.time_ns(), is_hidden(name))
+            batch.note(path, time.time_ns(), False)
+        self._publish(batch)
 
     def locate(self, paths: Iterable[str]) -> tuple[set[str], dict[str, set[str]]]:
         """Absolute paths (of the real root) at which something happened, as folders to scan and files to look at."""
@@ -331,20 +550,33 @@ class Library:
         self._publish(batch)
 
     def _publish(self, batch: _Batch) -> None:
+        new = list(batch.new.values())
+        if batch.tree_changed:
+            self._tree = Tree(dict(self._folders))
+        self._tell_of_files(batch, new)
         before = self.snapshot
         columns = before.columns.without(batch.gone)
-        new = list(batch.new.values())
         if len(new) > _FEW_TIES and columns.ties(new) > _FEW_TIES:
             columns = self._load_columns()
         else:
             columns = columns.including(new, self._name_of)
-        tree = Tree(dict(self._folders)) if batch.tree_changed else before.tree
-        if tree is not before.tree or columns is not before.columns:
-            self.snapshot = Snapshot(tree, columns)
+        if self._tree is not before.tree or columns is not before.columns:
+            self.snapshot = Snapshot(self._tree, columns, self._concealed)
+        self._announce(batch)
+
+    def _announce(self, batch: _Batch) -> None:
         if batch.news:
             self._on_change(
                 [Change(path, wall_seconds(mtime_ns), hidden) for path, (mtime_ns, hidden) in batch.news.items()]
             )
+
+    def _tell_of_files(self, batch: _Batch, new: Sequence[NewFile]) -> None:
+        """Have the attributes and the keeper follow."""
+        self.attributes.admit((file.id, file.size) for file in new)
+        folders = self._tree.by_id
+        arrived = [(file.id, folders[file.folder].path, file.name) for file in new if file.folder in folders]
+        self.keeper.on_files(batch.gone, arrived, batch.replaced)
+        self.attributes.forget(batch.gone)
 
     def _name_of(self, file: int) -> str:
         return str(self.store.writer.execute("SELECT name FROM files WHERE id = ?", (file,)).fetchone()[0])
@@ -405,8 +637,6 @@ class Library:
 
     def _known(self, folder: Folder) -> dict[str, KnownFile]:
         """The files of a folder: name -> (id, size, mtime in ns, inode)."""
-        if not folder.scanned:
-            return {}
         rows = self.store.writer.execute(
             "SELECT name, id, size, mtime_ns, inode FROM files WHERE folder = ?", (folder.id,)
         )
@@ -464,21 +694,18 @@ class Library:
             id = self._next_file
             self._next_file += 1
             rows.append((id, folder.id, name, state.kind, state.size, state.mtime_ns, state.inode))
-            batch.new[id] = NewFile(id, folder.id, name, state.kind, state.mtime_ns)
+            batch.new[id] = NewFile(id, folder.id, name, state.kind, state.mtime_ns, state.size)
         self.store.writer.executemany(
             "INSERT INTO files (id, folder, name, kind, size, mtime_ns, inode) VALUES (?, ?, ?, ?, ?, ?, ?)", rows
         )
 
     def _change_file(self, batch: _Batch, folder: Folder, id: int, name: str, state: FileStat) -> None:
-        connection = self.store.writer
-        connection.execute(
-            "UPDATE files SET size = ?, mtime_ns = ?, inode = ?, state = 0, width = NULL, height = NULL,"
-            " duration = NULL, fps = NULL WHERE id = ?",
-            (state.size, state.mtime_ns, state.inode, id),
-        )
-        connection.execute("DELETE FROM meta WHERE file = ?", (id,))
-        batch.gone.add(id)
-        batch.new[id] = NewFile(id, folder.id, name, state.kind, state.mtime_ns)
+        self._delete_files(batch, [id])
+        replaced = self._next_file
+        self._add_files(batch, folder, [(name, state)])
+        # What was replaced by this one may have replaced another within this batch.
+        first = next((old for old, new in batch.replaced.items() if new == id), id)
+        batch.replaced[first] = replaced
         batch.note(folder.path, state.mtime_ns, is_hidden(name))
 
     def _delete_files(self, batch: _Batch, ids: list[int]) -> None:
@@ -543,15 +770,11 @@ class Library:
     def enrich(self, found: Sequence[details.Enriched]) -> Steps[None]:
         """Write metadata that was read into the index."""
         connection = self.store.writer
-        for start in range(0, len(found), 100):
-            connection.execute("BEGIN")
-            try:
-                details.store(connection, found[start : start + 100])
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
+        for start in range(0, len(found), 200):
+            with transaction(connection):
+                rows = details.store(connection, found[start : start + 200])
+            attributes = self.attributes
+            attributes.describe([row for row in rows if attributes.loaded or row[0] <= attributes.reach])
             yield
 
 

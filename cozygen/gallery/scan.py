@@ -77,6 +77,11 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".")
 
 
+def is_own(path: str) -> bool:
+    """Whether a path, with either separator, leads to files of the studio's own in somebody's folder."""
+    return any(part.lower().startswith(OWN_PREFIX) for part in path.replace("\\", "/").split("/"))
+
+
 def wall_seconds(ns: int) -> float:
     """Nanoseconds as the float that `os.stat_result.st_mtime` has for them."""
     seconds, rest = divmod(ns, 1_000_000_000)

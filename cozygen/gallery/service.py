@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,19 +19,27 @@ from pathlib import Path
 from typing import TypeVar
 
 from cozygen.gallery import metadata
+from cozygen.gallery.attributes import Measures, Notes
 from cozygen.gallery.catalogue import Scope, Snapshot, within
+from cozygen.gallery.complete import Completions, complete
 from cozygen.gallery.details import Enriched, Read, Wire, careful, read_details
 from cozygen.gallery.enricher import Enricher
+from cozygen.gallery.finder import Find, Finder, FoundFolder
 from cozygen.gallery.index import UNREAD, IndexStore
-from cozygen.gallery.library import Change, Library, Row, by_folder
+from cozygen.gallery.library import Carried, Change, Library, Row, by_folder
+from cozygen.gallery.marks import Identity, Mark
 from cozygen.gallery.metadata import FileMetadata
 from cozygen.gallery.news import Announcer, News, Subscription
+from cozygen.gallery.ordering import Cursor, Sort
+from cozygen.gallery.query import Everything, Node
 from cozygen.gallery.readers import Readers
-from cozygen.gallery.scan import OWN_PREFIX, is_hidden, stamp_folder, wall_seconds
+from cozygen.gallery.scan import OWN_PREFIX, is_hidden, is_own, stamp_folder, wall_seconds
+from cozygen.gallery.search import Counted, values_of
 from cozygen.gallery.trash import Doomed, Outcome, Trash, Trashed
 from cozygen.gallery.watcher import Watcher
 from cozygen.gallery.worker import Priority, Steps, Worker
 from cozygen.media.kinds import media_kind
+from cozygen.storage.database import Database
 from cozygen.storage.paths import Root
 
 log = logging.getLogger(__name__)
@@ -43,10 +52,16 @@ _SMALL = 400
 """Up to so many files, all of a listing are compared, not only those of the page."""
 _MANY_FOLDERS = 5000
 """With more folders than that, the watcher is relied upon for those that did not change lately."""
+MAX_CHOSEN = 100_000
+"""Most files that are dealt with at once."""
+_READ_AT_ONCE = 64
+"""Up to so many new files are read before a search is answered."""
 _PATIENCE = 4.0
 """Seconds that a request waits for a first scan before it shows what has been found until then."""
 _ATTEMPTS = 4
 _EVERYTHING = Scope("", recursive=True, show_hidden=True)
+_ANY = Everything()
+_MOVED_AT_ONCE = 50
 _HOUR = 3600.0
 _OWN_FOLDERS = ("trash", "thumbnails", "temp")
 """What the studio keeps pictures of its own in, below the data folder, which may lie in the library."""
@@ -62,19 +77,24 @@ class FileMissing(LookupError):
     """There is no such file in the library."""
 
 
+class TooMany(Exception):
+    """More files are chosen than can be dealt with at once. The message is fit for the one who asked."""
+
+
 class Undeletable(Exception):
     """The disk refuses to give the file up. The message is fit for the one who asked."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A page: `count` items from `start` on, or all of them with None."""
+    """A page: `count` items from `start` on, or all of them with None; with `find`, of what that finds."""
 
     scope: Scope
     start: int = 0
     count: int | None = None
     include_meta: bool = False
     cache_bust: str = ""
+    find: Find | None = None
 
 
 @dataclass(frozen=True)
@@ -91,15 +111,39 @@ class Item:
     size: int = 0
     kind: int | None = None
     meta: Wire | None = None
+    notes: Notes | None = None
+    measures: Measures | None = None
 
 
 @dataclass(frozen=True)
 class Page:
-    """A part of a listing. Not `complete`: the first scan of it is under way, and there may be more."""
+    """A part of a listing. Not `complete`: the first scan of it is under way, and there may be more.
+
+    `next` (where to go on) and `facets` are there when something was looked for.
+    """
 
     items: list[Item]
     total: int
     complete: bool
+    next: Cursor | None = None
+    facets: dict[str, Counted] | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Files: those at (subfolder, filename), or with None those of `scope` for which a condition holds."""
+
+    files: Sequence[tuple[str, str]] | None
+    scope: Scope = _EVERYTHING
+    node: Node = _ANY
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The files of a selection, and the places at which there is none."""
+
+    rows: list[Row]
+    missing: list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -146,12 +190,21 @@ class Gallery:
         trash_days: int = 30,
         on_change: Callable[[str, float], None] = lambda subfolder, mtime: None,
         read: Read = read_details,
+        database: Database | None = None,
     ) -> None:
         self.root = root
         self.trash = Trash(data_dir / "trash", root, days=trash_days)
         self._store = IndexStore(data_dir / "index.db")
-        excluded = _inside(root, (data_dir / name for name in _OWN_FOLDERS))
-        self._library = Library("output", root, self._store, self._changed, excluded=excluded)
+        excluded = own_folders(root, data_dir)
+        self._library = Library(
+            "output",
+            root,
+            self._store,
+            self._changed,
+            excluded=excluded,
+            database=database.submit if database is not None else None,
+        )
+        self._finder = Finder(self._library)
         self._read_details = careful(read)
         self._worker = Worker("gallery-index")
         self._watcher = Watcher(root.folder, self._heard, self._listening)
@@ -161,6 +214,7 @@ class Gallery:
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="gallery-read")
         self._ready: Future[None] = Future()
         self._seen = _Seen()
+        self._counted: dict[str, tuple[tuple[int, int], list[tuple[str, int]]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._look = asyncio.Event()
@@ -212,6 +266,8 @@ class Gallery:
         yield from library.rescan(library.stale(library.snapshot, _EVERYTHING), deep=True)
         library.complete = True
         self._enricher.wake()
+        yield from library.keeper.settle()
+        yield from library.load_attributes()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
@@ -248,7 +304,8 @@ class Gallery:
             snapshot = self._library.snapshot
             if request.scope.subfolder not in snapshot.tree.folders:
                 raise FolderMissing(request.scope.subfolder)
-            page = self._collect(snapshot, request, settle=attempt == _ATTEMPTS)
+            collect = self._collect if request.find is None else self._collect_found
+            page = collect(snapshot, request, settle=attempt == _ATTEMPTS)
             if page is not None:
                 return page
         raise AssertionError("the last attempt takes what there is")
@@ -312,9 +369,68 @@ class Gallery:
             return None
         paged = found[first:last] if small else found
         shown = [row for row in paged if row not in differing or differing[row] is not None]
-        metas = self._metas(shown) if request.include_meta else {}
-        items = folders[request.start : stop] + [_item(row, metas.get(row.id)) for row in shown]
+        items = folders[request.start : stop] + self._items(shown, request)
         return Page(items, len(folders) + total_files, self._is_complete(snapshot, scope))
+
+    def _items(self, rows: Sequence[Row], request: Request) -> list[Item]:
+        metas = self._metas(rows) if request.include_meta else {}
+        ids = [row.id for row in rows]
+        notes = self._library.attributes.notes(ids)
+        measures = self._library.attributes.measures(ids) if request.find is not None else {}
+        return [
+            Item(
+                row.name,
+                False,
+                row.subfolder,
+                wall_seconds(row.mtime_ns),
+                row.size,
+                row.kind,
+                metas.get(row.id),
+                notes.get(row.id),
+                measures.get(row.id),
+            )
+            for row in rows
+        ]
+
+    def _collect_found(self, snapshot: Snapshot, request: Request, *, settle: bool) -> Page | None:
+        """The same as `_collect`, of what is looked for."""
+        find, scope = request.find, request.scope
+        assert find is not None
+        informed = not find.needs_details or self._inform(snapshot)
+        snapshot = self._library.snapshot
+        listed = [] if scope.recursive or not isinstance(find.node, Everything) else self._folders(snapshot, scope)
+        folders = [FoundFolder(item.subfolder, item.mtime) for item in listed]
+        matches = self._finder.matches(snapshot, scope, find, folders, request.start, request.count)
+        found = [row for row in matches.rows if row is not None]
+        differing = self._library.differing(found[:_VERIFIED])
+        if differing and not settle:
+            self._rescan((), names=by_folder(differing))
+            return None
+        if len(found) < len(matches.rows) and not settle:
+            return None
+        shown = [row for row in found if row not in differing or differing[row] is not None]
+        items = [Item(folder.name, True, folder.path, folder.mtime) for folder in matches.folders]
+        complete = informed and self._is_complete(snapshot, scope)
+        return Page(items + self._items(shown, request), matches.total, complete, matches.next, matches.facets)
+
+    def _inform(self, snapshot: Snapshot) -> bool:
+        """Have the metadata of all files at hand, as far as that is soon done: whether it is all of them."""
+        library = self._library
+        with suppress(TimeoutError):
+            if not library.attributes.loaded:
+                self._worker.submit(Priority.REQUEST, library.load_attributes()).result(_PATIENCE)
+            unread = library.unread(snapshot, _READ_AT_ONCE + 1)
+            if 0 < len(unread) <= _READ_AT_ONCE:
+                self._worker.submit(Priority.REQUEST, library.enrich(self._read(unread))).result(_PATIENCE)
+                return library.attributes.loaded
+            return library.attributes.loaded and not unread
+        return False
+
+    def _read(self, rows: Iterable[Row]) -> list[Enriched]:
+        return [
+            Enriched(row.id, row.size, row.mtime_ns, self._read_details(Path(self._library.disk(row.path))))
+            for row in rows
+        ]
 
     def _is_complete(self, snapshot: Snapshot, scope: Scope) -> bool:
         """Whether all that the listing is about has been scanned."""
@@ -338,15 +454,110 @@ class Gallery:
     def _metas(self, rows: Sequence[Row]) -> dict[int, Wire]:
         """The metadata of files; what was not read until now is read, and kept."""
         metas = {row.id: json.loads(row.wire) for row in rows if row.wire is not None}
-        fresh = [
-            Enriched(row.id, row.size, row.mtime_ns, self._read_details(Path(self._library.disk(row.path))))
-            for row in rows
-            if row.state == UNREAD
-        ]
+        fresh = self._read(row for row in rows if row.state == UNREAD)
         if fresh:
             self._worker.submit(Priority.NEWS, self._library.enrich(fresh))
         metas.update({item.id: item.details.wire for item in fresh if item.details and item.details.wire})
         return {id: wire for id, wire in metas.items() if wire}
+
+    # Choosing
+
+    async def choose(self, selection: Selection) -> Chosen:
+        """The files that are meant. Raises `cozygen.storage.paths.PathError`, `FolderMissing` and `TooMany`."""
+        with self._enricher.paused():
+            return await self._in_thread(lambda: self._choose(selection))
+
+    def _choose(self, selection: Selection) -> Chosen:
+        self._ready.result()
+        if selection.files is None:
+            return self._choose_found(selection)
+        paths = [self.root.relative(self.root.resolve_file(*place)) for place in selection.files]
+        split = [path.rpartition("/") for path in paths]
+        places = list(dict.fromkeys((subfolder, filename) for subfolder, _, filename in split))
+        ids = self._library.ids_at(self._library.snapshot, places)
+        unknown = {subfolder for (subfolder, _), id in zip(places, ids, strict=True) if id is None}
+        if unknown:
+            self._take_in({subfolder for subfolder in unknown if not self.is_own(subfolder)})
+            ids = self._library.ids_at(self._library.snapshot, places)
+        rows = self._library.rows(self._library.snapshot, [id for id in ids if id is not None])
+        known = [row for row in rows if row is not None]
+        present = {(row.subfolder, row.name) for row in known}
+        return Chosen(known, [place for place in places if place not in present])
+
+    def _choose_found(self, selection: Selection) -> Chosen:
+        scope = selection.scope
+        self._reconcile(Request(scope))
+        if scope.subfolder not in self._library.snapshot.tree.folders:
+            raise FolderMissing(scope.subfolder)
+        self._inform(self._library.snapshot)
+        snapshot = self._library.snapshot
+        ids = self._finder.ids(snapshot, scope, selection.node)
+        if len(ids) > MAX_CHOSEN:
+            raise TooMany(f"{len(ids)} files are chosen, more than {MAX_CHOSEN}")
+        return Chosen([row for row in self._library.rows(snapshot, ids) if row is not None], [])
+
+    # What people note of files
+
+    def marks_of(self, rows: Iterable[Row]) -> list[int]:
+        """The number of what is noted of each file, 0 for nothing."""
+        owners = self._library.attributes.frame.mark
+        return [int(owners[row.id]) if row.id < len(owners) else 0 for row in rows]
+
+    async def identify(self, rows: Sequence[Row]) -> list[Identity]:
+        """What files are told by, wherever they go."""
+        keeper = self._library.keeper
+        return await self._in_thread(lambda: [keeper.identify(row) for row in rows])
+
+    async def show_notes(
+        self, changed: Sequence[Mark], files: Mapping[int, int], albums: Mapping[int, str | None]
+    ) -> None:
+        """Marks and albums have changed in the database; `files` are the ids of those that are new."""
+
+        def show() -> Steps[None]:
+            folders = yield from self._library.keeper.refresh(changed, files, albums)
+            now = time.time()
+            self._changed([Change(folder, now, False) for folder in folders])
+
+        await asyncio.wrap_future(self._worker.submit(Priority.REQUEST, show()))
+
+    def has_file(self, mark: int) -> bool:
+        """Whether the file of a mark is there."""
+        return mark in self._library.keeper.file_of
+
+    def album_counts(self) -> dict[str, int]:
+        """How many files each album has, by its name."""
+        return dict(self._library.attributes.counts("album"))
+
+    async def complete(self, text: str, at: int) -> Completions:
+        """What could come next in a search that is being typed."""
+        return await self._in_thread(lambda: complete(text, at, self._values))
+
+    def _values(self, key: str) -> list[tuple[str, int]]:
+        attributes, snapshot = self._library.attributes, self._library.snapshot
+        state = snapshot.serial, attributes.version
+        known = self._counted.get(key)
+        if known is None or known[0] != state:
+            found = self._finder.searcher.find(snapshot, _EVERYTHING, _ANY)
+            counts = [
+                (str(value), count) for value, count in values_of(key, found, snapshot, attributes) if value != ""
+            ]
+            known = self._counted[key] = state, counts
+        return known[1]
+
+    async def items_of_marks(self, marks: Sequence[int]) -> dict[int, Item]:
+        """The files of marks, without those that are gone."""
+
+        def collect() -> dict[int, Item]:
+            known = self._library.keeper.file_of
+            files = {known[mark]: mark for mark in marks if mark in known}
+            rows = [row for row in self._library.rows(self._library.snapshot, list(files)) if row is not None]
+            return {files[row.id]: item for row, item in zip(rows, self._items(rows, _MEASURED), strict=True)}
+
+        return await self._in_thread(collect)
+
+    async def item(self, row: Row) -> Item:
+        """A file as a listing shows it."""
+        return (await self._in_thread(lambda: self._items([row], _MEASURED)))[0]
 
     async def progress(self) -> Progress:
         """How far the index is."""
@@ -374,7 +585,7 @@ class Gallery:
 
         def read() -> FileMetadata | None:
             path = self.root.resolve_file(subfolder, filename)
-            if self._is_ours(self.root.relative(path)):
+            if self.is_own(self.root.relative(path)):
                 return None
             try:
                 return metadata.read(path) if os.path.isfile(path) else None  # noqa: PTH113 -- never raises
@@ -394,7 +605,7 @@ class Gallery:
         def delete() -> Trashed:
             path = self.root.resolve_file(subfolder, filename)
             folder = self.root.relative(path.parent)
-            if self._is_ours(folder) or not (os.path.islink(path) or os.path.isfile(path)):  # noqa: PTH113, PTH114 -- never raise
+            if self.is_own(folder) or not (os.path.islink(path) or os.path.isfile(path)):  # noqa: PTH113, PTH114 -- never raise
                 raise FileMissing(filename)
             outcome = self._put([Doomed(path, folder, filename)])
             if outcome.errors:
@@ -406,8 +617,9 @@ class Gallery:
 
         return await self._in_thread(delete)
 
-    async def delete_all(self, subfolder: str, *, recursive: bool) -> Outcome:
-        """Move the media files of a folder to the trash, but for hidden ones; folders stay, and so do other files.
+    async def delete_all(self, subfolder: str, *, recursive: bool, hidden: bool = False) -> Outcome:
+        """Move the media files of a folder to the trash; folders stay, and so do other files, and without `hidden`
+        those of hidden names.
 
         Links to folders are not followed. Raises `cozygen.storage.paths.PathError`, `FolderMissing`, `Undeletable`.
         """
@@ -415,11 +627,11 @@ class Gallery:
         def delete() -> Outcome:
             folder = self.root.resolve(subfolder)
             relative = self.root.relative(folder)
-            if self._is_ours(relative) or not os.path.isdir(folder):  # noqa: PTH112 -- never raises
+            if self.is_own(relative) or not os.path.isdir(folder):  # noqa: PTH112 -- never raises
                 raise FolderMissing(subfolder)
             errors: list[str] = []
-            found = _media_files(folder, relative, recursive=recursive, errors=errors)
-            doomed = [item for item in found if not self._is_ours(item.subfolder)]
+            found = _media_files(folder, relative, recursive=recursive, hidden=hidden, errors=errors)
+            doomed = [item for item in found if not self.is_own(item.subfolder)]
             outcome = self._put(doomed)
             outcome.errors.extend(errors)
             self._take_in({relative, *(item.subfolder for item in doomed)})
@@ -427,10 +639,9 @@ class Gallery:
 
         return await self._in_thread(delete)
 
-    def _is_ours(self, path: str) -> bool:
+    def is_own(self, path: str) -> bool:
         """Whether a relative path leads to files that are the studio's own."""
-        own = any(part.startswith(OWN_PREFIX) for part in path.split("/"))
-        return own or any(within(path, folder) for folder in self._library.excluded)
+        return is_own(path) or any(within(path, folder) for folder in self._library.excluded)
 
     def _put(self, doomed: Sequence[Doomed]) -> Outcome:
         try:
@@ -448,11 +659,56 @@ class Gallery:
 
         return await self._in_thread(restore)
 
+    async def take_in(self, folders: Collection[str]) -> None:
+        """Have the index catch up with what was done in folders."""
+        await self._in_thread(lambda: self._take_in(folders))
+
     def _take_in(self, folders: Collection[str]) -> None:
         """Have the index catch up with what we did ourselves."""
         self._ready.result()
         paths = {"/".join(folder.split("/")[:depth]) for folder in folders for depth in range(folder.count("/") + 2)}
         self._rescan(paths)
+
+    # Moving
+
+    async def relocate(self, moves: Callable[[], Iterator[Carried | str]]) -> tuple[list[Carried], list[str]]:
+        """Carry out moves of files, one at each step of `moves`: those that were made, and what went wrong.
+
+        Nobody looks at the disk meanwhile, so that files are never taken for new ones.
+        """
+        return await self._relocate(moves, self._library.carry)
+
+    async def relocate_folders(
+        self, moves: Callable[[], Iterator[tuple[str, str] | str]]
+    ) -> tuple[list[tuple[str, str]], list[str]]:
+        """The same with folders: paths before and after."""
+
+        def carry(moved: Sequence[tuple[str, str]]) -> None:
+            for before, after in moved:
+                self._library.carry_folder(before, after)
+
+        return await self._relocate(moves, carry)
+
+    async def _relocate(
+        self, moves: Callable[[], Iterator[T | str]], carry: Callable[[Sequence[T]], None]
+    ) -> tuple[list[T], list[str]]:
+        def work() -> Steps[tuple[list[T], list[str]]]:
+            moved: list[T] = []
+            errors: list[str] = []
+            steps = moves()
+            while part := list(itertools.islice(steps, _MOVED_AT_ONCE)):
+                done = [one for one in part if not isinstance(one, str)]
+                moved += done
+                errors += [one for one in part if isinstance(one, str)]
+                try:
+                    carry(done)
+                except sqlite3.Error as error:
+                    log.warning("the index did not follow a move: %s", error)
+                    self._library.load()
+                yield
+            return moved, errors
+
+        return await asyncio.wrap_future(self._worker.submit(Priority.REQUEST, work()))
 
     # News
 
@@ -473,6 +729,8 @@ class Gallery:
     def _changed(self, changes: Sequence[Change]) -> None:
         """From the worker's thread: something changed."""
         self._enricher.wake()
+        if self._library.keeper.restless:
+            self._worker.submit(Priority.NEWS, self._library.keeper.settle())
         if self._loop is not None and not self._closing.is_set():
             with suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(self._tell, list(changes))
@@ -542,19 +800,23 @@ class Gallery:
             await asyncio.sleep(_HOUR)
 
 
-def _item(row: Row, meta: Wire | None) -> Item:
-    return Item(row.name, False, row.subfolder, wall_seconds(row.mtime_ns), row.size, row.kind, meta)
+_MEASURED = Request(_EVERYTHING, find=Find(_ANY, Sort()))
+"""A request for items with all that is known of them."""
 
 
-def _inside(root: Root, folders: Iterable[Path]) -> frozenset[str]:
-    """The relative paths of those `folders` that are below the root."""
+def own_folders(root: Root, data_dir: Path) -> frozenset[str]:
+    """The relative paths of those folders in the library that the studio keeps pictures of its own in."""
+    folders = (data_dir / name for name in _OWN_FOLDERS)
     return frozenset(
         folder.relative_to(root.folder).as_posix() for folder in folders if folder.is_relative_to(root.folder)
     )
 
 
-def _media_files(folder: Path, relative: str, *, recursive: bool, errors: list[str]) -> Iterable[Doomed]:
-    """The media files of a folder that are not hidden. Folders that cannot be read are named in `errors`."""
+def _media_files(folder: Path, relative: str, *, recursive: bool, hidden: bool, errors: list[str]) -> Iterable[Doomed]:
+    """The media files of a folder, with `hidden` also those of hidden names.
+
+    Folders that cannot be read are named in `errors`.
+    """
     try:
         with os.scandir(folder) as found:
             entries = sorted(found, key=lambda entry: entry.name)
@@ -563,11 +825,11 @@ def _media_files(folder: Path, relative: str, *, recursive: bool, errors: list[s
             errors.append(f"{relative or 'the folder'}: {error.strerror or error}")
         return
     for entry in entries:
-        if is_hidden(entry.name):
+        if (is_hidden(entry.name) and not hidden) or entry.name.startswith(OWN_PREFIX):
             continue
         if entry.is_dir(follow_symlinks=False):
             if recursive:
                 below = f"{relative}/{entry.name}" if relative else entry.name
-                yield from _media_files(Path(entry.path), below, recursive=True, errors=errors)
+                yield from _media_files(Path(entry.path), below, recursive=True, hidden=hidden, errors=errors)
         elif media_kind(entry.name) and (entry.is_symlink() or entry.is_file(follow_symlinks=False)):
             yield Doomed(Path(entry.path), relative, entry.name)

@@ -16,7 +16,6 @@ import json
 import logging
 import os
 import re
-import shutil
 import threading
 import time
 import uuid
@@ -26,8 +25,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cozygen.gallery.files import copy_file, free_names, put_at
 from cozygen.gallery.scan import OWN_PREFIX
-from cozygen.storage.paths import PathError, Root, atomic_write, fsync_directory
+from cozygen.storage.paths import PathError, Root, atomic_write
 
 log = logging.getLogger(__name__)
 
@@ -154,9 +154,9 @@ class Trash:
         payload = folder / "files" / trashed.id
         target = self.root.resolve_file(trashed.subfolder, trashed.filename)
         target.parent.mkdir(parents=True, exist_ok=True)
-        for candidate in _candidates(target):
+        for candidate in free_names(target):
             try:
-                _put_back(payload, candidate)
+                put_at(payload, candidate)
             except FileExistsError:
                 continue
             return Trashed(
@@ -253,44 +253,8 @@ def _move(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        _copy(source, target.with_name(target.name + ".part"), target)
+        copy_file(source, target.with_name(target.name + ".part"), target)
         source.unlink()
-
-
-def _put_back(payload: Path, target: Path) -> None:
-    """Move a file out of the trash. Raises `FileExistsError` when `target` is taken."""
-    try:
-        os.link(payload, target, follow_symlinks=False)
-    except FileExistsError:
-        raise
-    except OSError as error:
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, "taken", str(target)) from None
-        if error.errno == errno.EXDEV:
-            _copy(payload, target.with_name(f"{OWN_PREFIX}{uuid.uuid4().hex[:16]}.tmp"), target)
-        else:  # a file system without hard links
-            payload.rename(target)
-            return
-    payload.unlink()
-
-
-def _copy(source: Path, temporary: Path, target: Path) -> None:
-    try:
-        shutil.copy2(source, temporary, follow_symlinks=False)
-        if not temporary.is_symlink():
-            with temporary.open("rb+") as stream:
-                os.fsync(stream.fileno())
-        temporary.rename(target)
-        fsync_directory(target.parent)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _candidates(target: Path) -> Iterator[Path]:
-    yield target
-    for number in range(2, 1000):
-        yield target.with_name(f"{target.stem} ({number}){target.suffix}")
 
 
 def _report(outcome: Outcome, item: Doomed, error: OSError) -> None:

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 _MESSAGES = ("execution_start", "execution_cached", "execution_success", "execution_error", "execution_interrupted")
 _RETRY_SECONDS = 5.0
+_CANCEL_SECONDS = 3.0
 _ENDED_REFS = 256
 _PRIORITY_STEP = 1e9  # queue numbers of one priority; more than there will ever be jobs
 
@@ -108,6 +109,7 @@ class JobService:
         self._pump: asyncio.Task[None] | None = None
         self._recovery: asyncio.Task[None] | None = None
         self._submitting: set[str] = set()
+        self._endings: dict[str, asyncio.Event] = {}
         self.line = WaitingLine(database, engine, self._resubmit_waiting, self._tell_line)
 
     def listen(self, listener: Listener) -> None:
@@ -205,6 +207,10 @@ class JobService:
         """The jobs of a group in their places."""
         return await self._db.read(lambda connection: store.group_jobs(connection, group_id))
 
+    async def group_states(self, group_id: str) -> dict[str, int]:
+        """How many jobs of a group are in which state."""
+        return (await self._db.read(lambda connection: store.group_counts(connection, [group_id])))[group_id]
+
     async def groups(
         self, *, user: str, before: int | None, limit: int
     ) -> tuple[list[JobGroup], dict[str, dict[str, int]]]:
@@ -227,14 +233,25 @@ class JobService:
         return cancelled
 
     async def cancel(self, prompt_id: str) -> Job:
-        """Cancel a job. Raises `JobNotFoundError`, `JobEndedError` or `EngineUnavailable`."""
+        """Cancel a job. One that waits has ended when this returns; one that runs ends as soon as its node reacts.
+
+        Raises `JobNotFoundError`, `JobEndedError` or `EngineUnavailable`.
+        """
         job = await self.get(prompt_id)
         if job.state.ended:
             raise JobEndedError(prompt_id)
-        if not await self.engine.cancel(prompt_id):
-            # The engine has lost it or ended it this moment; whatever comes first decides.
-            await self._finish(prompt_id, JobState.CANCELLED)
-            self._refs.pop(prompt_id, None)
+        ending = self._endings.setdefault(prompt_id, asyncio.Event())
+        try:
+            if not await self.engine.cancel(prompt_id):
+                # The engine has lost it or ended it this moment; whatever comes first decides.
+                await self._finish(prompt_id, JobState.CANCELLED)
+                self._refs.pop(prompt_id, None)
+            elif job.state is not JobState.RUNNING:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_CANCEL_SECONDS):
+                        await ending.wait()
+        finally:
+            self._endings.pop(prompt_id, None)
         return await self.get(prompt_id)
 
     async def retry(self, prompt_id: str) -> Job:
@@ -263,6 +280,10 @@ class JobService:
     async def active(self) -> list[Job]:
         """What runs and what waits, in the order of execution."""
         return await self._db.read(store.active)
+
+    async def active_states(self, user: str) -> list[tuple[str, JobState]]:
+        """Ids and states of what runs and waits of a user, in the order of execution."""
+        return await self._db.read(lambda connection: store.active_states(connection, user))
 
     async def page(
         self,
@@ -450,6 +471,8 @@ class JobService:
             store.finish(connection, prompt_id, state, error=error, messages=messages, shown=shown)
 
         await self._change(prompt_id, end)
+        if prompt_id in self._endings:
+            self._endings[prompt_id].set()
 
     # Taking up what was left
 

@@ -176,9 +176,18 @@ def get(connection: Connection, prompt_id: str) -> Job | None:
 
 def active(connection: Connection) -> list[Job]:
     """Everything that has not ended: what runs first, then the waiting line in its order."""
+    return _jobs(connection, _active(select(jobs)))
+
+
+def active_states(connection: Connection, user: str) -> list[tuple[str, JobState]]:
+    """Ids and states of a user's jobs that have not ended, in the same order."""
+    query = _active(select(jobs.c.id, jobs.c.state)).where(jobs.c.user == user)
+    return [(row.id, JobState(row.state)) for row in connection.execute(query).all()]
+
+
+def _active(query: Select[Any]) -> Select[Any]:
     running_first = jobs.c.state != JobState.RUNNING.value
-    query = select(jobs).where(jobs.c.state.in_(_ACTIVE)).order_by(running_first, jobs.c.number, jobs.c.seq)
-    return _jobs(connection, query)
+    return query.where(jobs.c.state.in_(_ACTIVE)).order_by(running_first, jobs.c.number, jobs.c.seq)
 
 
 def position(connection: Connection, job: Job) -> int | None:
@@ -322,7 +331,9 @@ def raw_for_file(connection: Connection, subfolder: str, filename: str) -> dict[
 
 
 def _jobs(connection: Connection, query: Select[Any]) -> list[Job]:
-    return [_job(dict(row)) for row in connection.execute(query).mappings()]
+    # All rows at once. Going from one to the next, this thread would let go so often, and so briefly, that the event
+    # loop could neither take over nor ask it to stop.
+    return [_job(dict(row)) for row in connection.execute(query).mappings().all()]
 
 
 def _job(row: dict[str, Any]) -> Job:

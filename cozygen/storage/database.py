@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +13,12 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 T = TypeVar("T")
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration. A database that says it stands here is opened without loading alembic."""
+
+
+class DatabaseTooNewError(Exception):
+    """The file stands at a migration that this program does not know."""
 
 
 class Database:
@@ -32,9 +36,15 @@ class Database:
         self._engine: Engine | None = None
 
     def open(self) -> None:
-        """Create or migrate the database. Blocking. Raises `sqlalchemy.exc.DatabaseError` for a damaged file."""
+        """Create or migrate the database. Blocking.
+
+        Raises `sqlite3.DatabaseError` or `sqlalchemy.exc.DatabaseError` for a damaged file, and `DatabaseTooNewError`.
+        """
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if _revision(self.path) != HEAD:
+        found = _revision(self.path)
+        if found is not None and found > HEAD:
+            raise DatabaseTooNewError(f"it was written by a newer CozyGen (revision {found}; this one knows {HEAD})")
+        if found != HEAD:
             _migrate(self.path)
         self._engine = _connect(self.path)
 
@@ -52,6 +62,10 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a transaction on the writer thread."""
         return await asyncio.get_running_loop().run_in_executor(self._writer, self._run, work)
+
+    def submit(self, work: Callable[[Connection], T]) -> Future[T]:
+        """The same from any thread: queue `work` for the writer thread."""
+        return self._writer.submit(self._run, work)
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a reader thread."""

@@ -6,7 +6,6 @@ written here, which takes over when the document turns out damaged; ``.<name>.lo
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import shutil
@@ -15,20 +14,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import filelock
 
+from cozygen.storage import jsons
+from cozygen.storage.jsons import Json
 from cozygen.storage.paths import BadName, atomic_write, sweep_temporaries
 
 MAX_BYTES = 16 * 1024 * 1024
 """Largest document, as UTF-8."""
 
-Json = Any
-"""What `json.loads` gives: None, bool, int, float, str, list, dict with str keys."""
-
 _SETTLE = 0.2  # seconds in which a text editor, which does not replace files but rewrites them, finishes saving
-_READABLE = 256 * 1024  # characters up to which a document is indented: the C encoder, far quicker, cannot do that
+_READABLE = 256 * 1024  # characters up to which a document is indented
 
 _log = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -84,7 +81,7 @@ class DocumentStore:
         """
         path = self._path(name)
         with self._writing(name):
-            fallback = _parse(_encode(default))
+            fallback = jsons.loads(_encode(default))
             try:
                 current = _load(path, fallback)
             except _Damaged:
@@ -95,7 +92,7 @@ class DocumentStore:
                 atomic_write(self._backup(name), data)
             except OSError as error:
                 raise DocumentUnavailable(f"cannot write {path}: {error.strerror}") from error
-        return _parse(data)
+        return jsons.loads(data)
 
     def replace(self, name: str, value: Json) -> Json:
         """Store `value` whatever was there; returns it as stored. Raises as `update` does."""
@@ -193,36 +190,20 @@ def _load(path: Path, default: Json) -> Json:
     if len(data) > MAX_BYTES:
         raise _Damaged(f"larger than {MAX_BYTES} bytes")
     try:
-        return _parse(data)
+        return jsons.loads(data)
     except (ValueError, RecursionError) as error:
         raise _Damaged(str(error)) from None
 
 
-def _parse(data: bytes) -> Json:
-    # An editor on Windows may have put a byte order mark in front.
-    return json.loads(data.decode("utf-8-sig"), parse_constant=_no_constant, parse_float=_finite)
-
-
-def _no_constant(text: str) -> float:
-    raise ValueError(f"{text} is no JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is out of range")
-    return value
-
-
 def _encode(value: Json) -> bytes:
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text = jsons.dumps(value, ascii_only=False)
         if len(text) <= _READABLE:
-            text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+            text = jsons.dumps(value, ascii_only=False, indent=1) + "\n"
         try:
             data = text.encode()
         except UnicodeEncodeError:  # lone surrogates, which JSON can only write escaped
-            data = json.dumps(value, allow_nan=False).encode()
+            data = jsons.dumps(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise DocumentInvalid(f"not storable as JSON: {error}") from None
     if len(data) > MAX_BYTES:

@@ -103,6 +103,16 @@ class Root:
         check_name(filename, windows=self.windows)
         return self._confine([*self._split(subfolder), filename])
 
+    def find(self, relative: str) -> tuple[Path, os.stat_result]:
+        """As `resolve`, of what exists, with its status (of what a link leads to).
+
+        Raises as `resolve` does, and `OSError` as `Path.stat` does.
+        """
+        parts = self._split(relative)
+        path = self._joined(parts)
+        status = None if self.follow_symlinks else self._check_links(parts)
+        return path, path.stat() if status is None else status
+
     def relative(self, path: Path) -> str:
         """`path` as text that `resolve` takes back, separated by ``/``; empty for the root.
 
@@ -175,26 +185,33 @@ class Root:
         return parts
 
     def _confine(self, parts: list[str]) -> Path:
-        path = self.folder.joinpath(*parts)
-        if len(os.fsencode(path)) >= PATH_MAX:
-            raise BadName("the path is too long")
+        path = self._joined(parts)
         if not self.follow_symlinks:
             self._check_links(parts)
         return path
 
-    def _check_links(self, parts: list[str]) -> None:
-        prefix = self.folder
+    def _joined(self, parts: list[str]) -> Path:
+        path = self.folder.joinpath(*parts)
+        if len(os.fsencode(path)) >= PATH_MAX:
+            raise BadName("the path is too long")
+        return path
+
+    def _check_links(self, parts: list[str]) -> os.stat_result | None:
+        """The status of the last part, None where that is a link. Raises `PathOutside` for a link that leads out."""
+        prefix = os.fspath(self.folder)
+        status = None
         for part in parts:
-            prefix = prefix / part
+            prefix = os.path.join(prefix, part)  # noqa: PTH118 -- this is done for every picture of a page
             try:
-                status = prefix.lstat()
+                status = os.lstat(prefix)
             except (OSError, ValueError):
-                return  # nothing there, or nothing that we may see: nothing that leads anywhere
+                return None  # nothing there, or nothing that we may see: nothing that leads anywhere
             # Junctions on Windows are no symbolic links, but have a reparse tag.
-            if (stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", None)) and not _is_within(
-                _real(prefix), os.path.realpath(self.folder)
-            ):
-                raise PathOutside("a link leads out of the folder")
+            if stat.S_ISLNK(status.st_mode) or getattr(status, "st_reparse_tag", None):
+                if not _is_within(_real(prefix), os.path.realpath(self.folder)):
+                    raise PathOutside("a link leads out of the folder")
+                status = None
+        return status
 
     def _verify_open(self, descriptor: int, target: Path) -> None:
         status = os.fstat(descriptor)
@@ -219,7 +236,7 @@ class Root:
             raise PathOutside("the file was exchanged for one out of the folder")
 
 
-def _real(path: Path) -> str:
+def _real(path: str) -> str:
     """The real path, also of a link whose target is missing. Raises `PathOutside` for links that run in circles."""
     try:
         return os.path.realpath(path, strict=True)

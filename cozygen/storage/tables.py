@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text, false
 
 metadata = MetaData(
     naming_convention={
@@ -105,4 +105,65 @@ prompt_history = Table(
     Column("used_at", Float, nullable=False),
     Index("uq_prompt_history_user_digest", "user", "digest", unique=True),
     Index("ix_prompt_history_user_used_at", "user", "used_at"),
+)
+
+marks = Table(
+    "marks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String(64), nullable=False, comment="the library: output, ..."),
+    Column("subfolder", Text, nullable=False, comment="where the file was seen last"),
+    Column("filename", Text, nullable=False),
+    Column("placed", Boolean, nullable=False, comment="false: the file has left that place; its content identifies it"),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("content", String(64), nullable=False, comment="see cozygen.gallery.content; empty: it could not be read"),
+    Column("favorite", Boolean, nullable=False),
+    Column("rating", Integer, nullable=False, comment="0..5"),
+    Column("hidden", Boolean, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("ix_marks_source_subfolder", "source", "subfolder"),
+    sqlite_autoincrement=True,
+)
+
+mark_tags = Table(
+    "mark_tags",
+    metadata,
+    Column("mark", Integer, primary_key=True),
+    Column("tag", Text, primary_key=True),
+    Index("ix_mark_tags_tag", "tag"),
+)
+
+albums = Table(
+    "albums",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False, unique=True, comment="the name, case-folded"),
+    Column("cover", Integer, nullable=True, comment="a mark; null: the first item"),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+album_items = Table(
+    "album_items",
+    metadata,
+    Column("album", Integer, primary_key=True),
+    Column("mark", Integer, primary_key=True),
+    Column("place", Integer, nullable=False, comment="ascending in the album's order"),
+    Index("ix_album_items_album_place", "album", "place"),
+    Index("ix_album_items_mark", "mark"),
+)
+
+undo_steps = Table(
+    "undo_steps",
+    metadata,
+    Column("token", String(64), primary_key=True),
+    Column("user", String(128), nullable=False),
+    Column("kind", String(16), nullable=False, comment="what `data` is; see cozygen.gallery.undo"),
+    Column("data", JSON, nullable=False),
+    Column("pending", Boolean, nullable=False, comment="files are on their way: to be finished after a crash"),
+    Column("created_at", Float, nullable=False),
+    Index("ix_undo_steps_created_at", "created_at"),
 )

@@ -33,6 +33,7 @@ _SEPARATORS = re.compile(r"[_\-\s]+")
 _MAX_TERM = 200
 _LINE_FEED = 10
 _CHUNK = 4096
+_SPAN = 2**18
 _START = np.zeros(1, dtype=np.int32)
 
 
@@ -166,9 +167,17 @@ class TagIndex:
     def _pair_places(self) -> tuple[Numbers, Numbers]:
         """Where the pairs of neighbouring bytes stand in the text: all places by pair, and where each pair's begin."""
         pairs = self._bytes[:-1].astype(np.uint16) << 8 | self._bytes[1:]
-        places = np.argsort(pairs, kind="stable").astype(np.int32)
-        begins = np.zeros(2**16 + 1, dtype=np.int32)
-        np.cumsum(np.bincount(pairs, minlength=2**16), out=begins[1:])
+        parts = [pairs[start : start + _SPAN] for start in range(0, max(1, pairs.size), _SPAN)]
+        sizes = [np.bincount(part, minlength=2**16) for part in parts]
+        begins = np.zeros(2**16 + 1, dtype=np.int64)
+        np.cumsum(np.sum(sizes, axis=0), out=begins[1:])
+        places = np.empty(pairs.size, dtype=np.int32)
+        free = begins[:-1].copy()
+        # Sorting all at once would take five times the memory for a moment, and not all of it is given back.
+        for number, (part, size) in enumerate(zip(parts, sizes, strict=True)):
+            shift = free - (np.cumsum(size) - size)
+            places[np.arange(part.size) + np.repeat(shift, size)] = np.argsort(part, kind="stable") + number * _SPAN
+            free += size
         return places, begins
 
     # Validation

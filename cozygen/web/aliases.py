@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import Field, RootModel
 
 from cozygen.prompts.aliases import Aliases
-from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
+from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, any_json
 from cozygen.web.services import Services, in_thread
 
 section = Section("Aliases", "Short names for pieces of a prompt.")
@@ -29,7 +29,7 @@ class Saved(Model):
 @section.route("GET", "/cozygen/api/aliases", response=AliasDocument)
 async def get_aliases(call: Call[NoQuery, NoBody]) -> web.Response:
     """The aliases as they were saved."""
-    return web.json_response(await in_thread(lambda: call.services.documents.read(DOCUMENT, {})))
+    return await any_json(lambda: call.services.documents.read(DOCUMENT, {}))
 
 
 @section.route(

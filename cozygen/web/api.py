@@ -7,8 +7,7 @@ takes one `Call` and returns a pydantic model (sent as JSON) or an aiohttp respo
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar, cast
@@ -17,9 +16,10 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import PydanticSerializationError
 
+from cozygen.storage import jsons
 from cozygen.web import context
 from cozygen.web.errors import ApiError
-from cozygen.web.services import SERVICES, Services
+from cozygen.web.services import SERVICES, Services, in_thread
 
 MAX_JSON_BYTES = 32 * 1024 * 1024
 """Largest JSON body: a workflow with embedded pictures is a few MiB."""
@@ -114,6 +114,7 @@ class Endpoint:
     body_optional: bool
     error_model: type[BaseModel]
     is_file: bool
+    quiet: bool
 
     @property
     def operation_id(self) -> str:
@@ -162,9 +163,12 @@ class Endpoint:
         raw = await read_bytes(request, MAX_JSON_BYTES)
         if self.body_optional and not raw.strip():
             return self.body()
-        return self._validated_body(parse_json(raw, bad=self.body_errors.get("json", "bad json")))
+        if len(raw) <= jsons.SMALL:
+            return self._parsed_body(raw)
+        return await in_thread(lambda: self._parsed_body(raw))
 
-    def _validated_body(self, data: Any) -> BaseModel:
+    def _parsed_body(self, raw: bytes) -> BaseModel:
+        data = parse_json(raw, bad=self.body_errors.get("json", "bad json"))
         try:
             return self.body.model_validate(data)
         except ValidationError as error:
@@ -180,22 +184,14 @@ class Endpoint:
 
 
 def parse_json(raw: bytes, *, bad: str = "bad json") -> Any:
-    """JSON in UTF-8. Raises `ApiError` 400 for what is not JSON, numbers beyond a double among it."""
+    """JSON in UTF-8; with more than `jsons.SMALL` bytes, for a thread.
+
+    Raises `ApiError` 400 for what is not JSON, numbers beyond a double among it.
+    """
     try:
-        return json.loads(raw.decode("utf-8-sig"), parse_constant=_no_number, parse_float=_finite)
+        return jsons.loads(raw)
     except (ValueError, RecursionError):
         raise ApiError(400, bad, "the body is not valid JSON") from None
-
-
-def _no_number(name: str) -> float:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise ValueError(f"{text[:20]} is beyond a double")
-    return value
 
 
 async def read_bytes(request: web.Request, limit: int) -> bytes:
@@ -212,16 +208,32 @@ async def read_bytes(request: web.Request, limit: int) -> bytes:
 
 def json_response(model: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """A model as a JSON response. Fields that were never set and have the default `None` are left out."""
+    return web.Response(body=_as_json(model), status=status, content_type="application/json", headers=headers)
+
+
+def long_json_response(model: BaseModel, name: str, items: Iterable[BaseModel]) -> web.Response:
+    """As `json_response`, with `items` in the place of what the model has as its field `name`; for a thread.
+
+    They are encoded one by one, since no other thread runs while pydantic encodes.
+    """
+    head = _as_json(model, without=name).removesuffix(b"}")
+    separator = b"," if len(head) > 1 else b""
+    body = b'%b%b"%b":[%b]}' % (head, separator, name.encode(), b",".join(map(_as_json, items)))
+    return web.Response(body=body, content_type="application/json")
+
+
+def _as_json(model: BaseModel, *, without: str = "") -> bytes:
+    options: dict[str, Any] = {"by_alias": True, "exclude_unset": True, "exclude": {without} if without else None}
     try:
-        body = model.model_dump_json(by_alias=True, exclude_unset=True).encode()
+        return model.model_dump_json(**options).encode()
     except PydanticSerializationError:  # lone surrogates, which JSON can only carry escaped
-        body = json.dumps(model.model_dump(by_alias=True, exclude_unset=True), default=str).encode()
-    return web.Response(
-        body=body,
-        status=status,
-        content_type="application/json",
-        headers=headers,
-    )
+        return json.dumps(model.model_dump(**options), default=str).encode()
+
+
+async def any_json(make: Callable[[], Any]) -> web.Response:
+    """What `make` returns, of any size, as a JSON response. It is made and encoded in a thread."""
+    body = await in_thread(lambda: jsons.dumps(make()).encode())
+    return web.Response(body=body, content_type="application/json")
 
 
 @dataclass
@@ -253,6 +265,7 @@ class Section:
         body_optional: bool = False,
         error_model: type[BaseModel] = ErrorBody,
         is_file: bool = False,
+        quiet: bool = False,
     ) -> Callable[[Handler[Q, B, R]], Handler[Q, B, R]]:
         """Declare an endpoint.
 
@@ -260,7 +273,8 @@ class Section:
         codes for a body that is not JSON (``json``) or not an object (``object``). `guard` may refuse before the
         request is read. `form` documents a multipart body, which the handler reads. With `body_optional` an empty body
         means the defaults. `error_model` documents errors in another shape than ours (`error_response` makes them).
-        `is_file`: the answer is a file with ranges and conditional requests.
+        `is_file`: the answer is a file with ranges and conditional requests. `quiet`: it is asked by the hundred, and
+        logged only at debug level when all went well.
         """
 
         def declare(handler: Handler[Q, B, R]) -> Handler[Q, B, R]:
@@ -286,6 +300,7 @@ class Section:
                     body_optional=body_optional,
                     error_model=error_model,
                     is_file=is_file,
+                    quiet=quiet,
                 )
             )
             return handler

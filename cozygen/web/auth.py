@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Literal
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -22,9 +24,15 @@ _PROTECTED_PREFIX = "/cozygen/api/"
 
 @web.middleware
 async def auth_middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let through whoever is signed in, and anybody to what is public."""
+    """Let through whoever is signed in, and anybody to what is public.
+
+    With sign-in off everybody may do everything, but for the pages of other sites that somebody looks at: their
+    requests come from this machine too. (With sign-in on they lack the cookie, which is SameSite=Lax.)
+    """
     sign_in = request.app[SERVICES].sign_in
     if not sign_in.enabled:
+        if _changes(request) and _is_of_another_site(request):
+            raise ApiError(403, "forbidden", "The page of another site may not use this studio.")
         return await handler(request)
     session = current_session(request)
     if session is not None:
@@ -33,6 +41,35 @@ async def auth_middleware(request: web.Request, handler: Handler) -> web.StreamR
     if _is_public(request):
         return await handler(request)
     raise ApiError(401, "unauthorized", "Sign in first.")
+
+
+def _changes(request: web.Request) -> bool:
+    """Whether a request does more than read: a page of another site cannot read the answer to what it sends."""
+    return request.method not in ("GET", "HEAD") or "upgrade" in request.headers.get("Connection", "").lower()
+
+
+def _is_of_another_site(request: web.Request) -> bool:
+    """Whether a browser sends this for a page from elsewhere. Programs other than browsers send no ``Origin``."""
+    origin = request.headers.get("Origin")
+    if origin is None or request.headers.get("Sec-Fetch-Site") in ("same-origin", "none"):
+        return request.headers.get("Sec-Fetch-Site") == "cross-site"
+    host = _hostname(origin)
+    ours = {_hostname("//" + request.headers.get(name, "")) for name in ("Host", "X-Forwarded-Host")}
+    return host is None or not (host in ours or _is_loopback(host))
+
+
+def _hostname(address: str) -> str | None:
+    try:
+        return urlsplit(address).hostname
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _is_public(request: web.Request) -> bool:

@@ -17,12 +17,13 @@ from aiohttp import WSMsgType, web
 from pydantic import ConfigDict, Field, RootModel, StrictBool
 
 from cozygen.engines.base import EngineError, EngineUnavailable, LocalFile, OutputType, PromptRejected
+from cozygen.gallery.scan import is_own
 from cozygen.jobs.model import Job, JobState, NewJob
 from cozygen.jobs.service import DuplicateJobError, JobEndedError, JobNotFoundError
 from cozygen.media.kinds import content_type
 from cozygen.media.pool import Encoding, MediaUnavailable
 from cozygen.media.sniff import Undecodable
-from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
+from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, any_json
 from cozygen.web.errors import ApiError
 from cozygen.web.services import Services
 from cozygen.web.sockets import Socket
@@ -103,7 +104,11 @@ def _comfy_error(error: ApiError) -> web.Response:
     "/prompt",
     body=PromptBody,
     response=PromptAccepted,
-    errors={400: "The prompt is not valid: `error` and `node_errors` as in ComfyUI", **_ENGINE_ERRORS},
+    errors={
+        400: "The prompt is not valid: `error` and `node_errors` as in ComfyUI",
+        409: "A prompt with this `prompt_id` was queued before",
+        **_ENGINE_ERRORS,
+    },
     error_response=_comfy_error,
     error_model=PromptRefused,
     also_under_api=True,
@@ -177,7 +182,7 @@ async def get_queue(call: Call[NoQuery, NoBody]) -> web.Response:
     jobs = [job for job in await call.services.jobs.active() if job.user == call.user]
     running = [_queue_item(job) for job in jobs if job.state is JobState.RUNNING]
     pending = [_queue_item(job) for job in jobs if job.state is not JobState.RUNNING]
-    return web.json_response({"queue_running": running, "queue_pending": pending})
+    return await any_json(lambda: {"queue_running": running, "queue_pending": pending})
 
 
 class ClearBody(Model):
@@ -192,10 +197,10 @@ async def post_queue(call: Call[NoQuery, ClearBody]) -> web.Response:
     """Cancel waiting prompts: all, or those named."""
     jobs = call.services.jobs
     chosen = set(call.body.delete)
-    for job in await jobs.active():
-        waits = job.user == call.user and job.state is not JobState.RUNNING
-        if waits and (call.body.clear or job.id in chosen):
-            await _cancel(call.services, job.id)
+    waiting = [job.id for job in await jobs.active() if job.user == call.user and job.state is not JobState.RUNNING]
+    named = [job_id for job_id in waiting if call.body.clear or job_id in chosen]
+    # The last first, so that nothing moves up.
+    await asyncio.gather(*(_cancel(call.services, job_id) for job_id in reversed(named)))
     return web.Response(status=200)
 
 
@@ -242,8 +247,7 @@ async def get_history(call: Call[HistoryQuery, NoBody]) -> web.Response:
     jobs = await call.services.jobs.history(
         user=call.user, newest=None if paged else limit, offset=query.offset if paged else None, limit=limit
     )
-    entries = {job.id: history_entry(job) for job in jobs}
-    return web.json_response(text=await asyncio.to_thread(json.dumps, entries))
+    return await any_json(lambda: {job.id: history_entry(job) for job in jobs})
 
 
 @section.route("GET", "/history/{prompt_id}", response=AnyObject, also_under_api=True)
@@ -299,7 +303,7 @@ async def _from_engine(work: Any) -> Any:
 async def object_info(call: Call[NoQuery, NoBody]) -> web.Response:
     """Every node class that the engine has."""
     info = await _from_engine(call.services.engine.object_info())
-    return web.json_response(text=await asyncio.to_thread(json.dumps, info))
+    return await any_json(lambda: info)
 
 
 @section.route("GET", "/object_info/{node_class}", response=AnyObject, errors=_ENGINE_ERRORS, also_under_api=True)
@@ -371,6 +375,8 @@ async def view(call: Call[ViewQuery, NoBody]) -> web.StreamResponse:
     filename, subfolder, kind = _named(query)
     root = {"output": services.outputs, "input": services.inputs, "temp": services.temp}[kind]
     confine(root, subfolder, filename)
+    if is_own(f"{subfolder}/{filename}"):
+        raise ApiError(404, "not found", "There is no such file.")
     found = await _from_engine(services.engine.open_output(filename, subfolder, kind))
     if found is None:
         raise ApiError(404, "not found", "There is no such file.")

@@ -23,7 +23,8 @@ from cozygen.web.services import Services
 section = Section(
     "Events",
     "What happens, as it happens: `hello` (the engine; after every connect), `job`, `progress`, `preview`, `queue`, "
-    "`gallery`, `engine`, `tags`, `state`; `reset` when events were missed and everything is to be read anew.",
+    "`gallery`, `workflows`, `engine`, `tags`, `state`; `reset` when events were missed and everything is to be read "
+    "anew.",
 )
 
 _KEEP_ALIVE_SECONDS = 15.0

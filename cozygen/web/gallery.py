@@ -4,99 +4,87 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 
 from cozygen.gallery.catalogue import Scope
+from cozygen.gallery.finder import Find
 from cozygen.gallery.metadata import Summary, summarise
 from cozygen.gallery.news import Subscription
+from cozygen.gallery.ordering import BadCursor, BadSort, decode_cursor, parse_sort
 from cozygen.gallery.scan import KINDS
-from cozygen.gallery.service import FileMissing, FolderMissing, Item, Page, Request, Undeletable
+from cozygen.gallery.service import FileMissing, FolderMissing, Page, Request, Undeletable
 from cozygen.gallery.trash import Trashed, valid_id
-from cozygen.storage.paths import BadName, PathError, PathOutside, Root
-from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, json_response
+from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, json_response, long_json_response
 from cozygen.web.errors import ApiError
+from cozygen.web.listing import (
+    FLAG_HELP,
+    MAX_PER_PAGE,
+    Flag,
+    GalleryItem,
+    KindName,
+    ScopeQuery,
+    Whole,
+    is_text,
+    item_view,
+    no_folder,
+    parse_query,
+    path_errors,
+    resolve_folder,
+    sized,
+)
 from cozygen.web.services import in_thread
 
 section = Section("Gallery", "The output folder: listings, metadata, the trash, and a stream of changes.")
 
 _KEEP_ALIVE_SECONDS = 15.0
-_MAX_PER_PAGE = 500
 _MAX_IDS = 10_000
 _MAX_ID = 200
 _MAX_RAW = 2000
 _CONFIRMED = ("delete-all", "delete_all", "deleteall")
-_INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
-
-
-def _flag(value: Any) -> bool:
-    return value is True or value in ("1", "true", "True")
-
-
-def _whole(value: Any) -> int:
-    if isinstance(value, str) and not _INTEGER.fullmatch(value):
-        raise ValueError("must be a whole number")
-    return int(value)
-
-
-def _lower(value: Any) -> Any:
-    return (value.strip().lower() or "all") if isinstance(value, str) else value
-
-
-Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "string"})]
-"""A boolean of a query: `1`, `true` and `True` are true, everything else is false."""
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-
-_FLAG_HELP = "`1`, `true` or `True`"
-
-
-class ScopeQuery(Model):
-    """Which part of the gallery."""
-
-    subfolder: str = Field("", max_length=4096)
-    show_hidden: Flag = Field(False, description=f"{_FLAG_HELP}: also names that start with a dot")
-    recursive: Flag = Field(False, description=f"{_FLAG_HELP}: all files below the folder, without the folders")
 
 
 class GalleryQuery(ScopeQuery):
     """Which page of which listing."""
 
-    kind: Annotated[Literal["all", "image", "video", "audio"], BeforeValidator(_lower)] = "all"
-    include_meta: Flag = Field(False, description=f"{_FLAG_HELP}: add `meta` to what has prompt metadata")
+    kind: KindName = "all"
+    include_meta: Flag = Field(False, description=f"{FLAG_HELP}: add `meta` to what has prompt metadata")
     page: Whole = Field(1, description="from 1")
     per_page: Whole = Field(20, description="clamped to 0..500; 0 is everything on one page")
     cache_bust: str = Field("", max_length=4096, description="a new value has every file looked at again")
+    q: str = Field("", max_length=4096, description="what is looked for, see `/cozygen/api/gallery/complete`")
+    sort: str = Field(
+        "newest",
+        max_length=100,
+        description="`newest`, `oldest`, `name`, `size`, `rating`, `duration`, `relevance` or `random:<seed>`",
+    )
+    cursor: str = Field(
+        "", max_length=4096, description="`next_cursor` of the page before, which counts instead of `page`"
+    )
+    facets: Flag = Field(False, description=f"{FLAG_HELP}: count models, LoRAs, months, ... of all that was found")
+
+    @property
+    def looks_for(self) -> bool:
+        """Whether it is more than a plain listing."""
+        return bool({"q", "sort", "cursor", "facets"} & self.model_fields_set)
 
 
-class Meta(Model):
-    """How a file was generated, in brief."""
+class FacetValue(Model):
+    """A value, and how many files have it."""
 
-    model: str | None = None
-    prompt: str | None = None
-    loras: list[Any]
-    has_prompt: Literal[True]
-
-
-class GalleryItem(Model):
-    """A folder or a file."""
-
-    filename: str
-    type: Literal["directory", "output"]
-    subfolder: str = Field(description="the folder that a file is in; a folder's own path")
-    mtime: float = Field(description="seconds since the epoch")
-    size: int | None = Field(None, description="bytes; of files only")
-    media_kind: Literal["image", "video", "audio"] | None = Field(None, description="of files only")
-    meta: Meta | None = None
+    value: str | int
+    count: int
 
 
 class GalleryPage(Model):
-    """One page: folders first, then files, both newest first, then by name."""
+    """One page: folders first, then files, both newest first, then by name, or as `sort` says.
+
+    What is searched for has neither folders nor an order by folders.
+    """
 
     items: list[GalleryItem]
     page: int
@@ -104,20 +92,12 @@ class GalleryPage(Model):
     total_pages: int
     total_items: int
     indexing: bool = Field(description="the first scan is under way: there may be more than is shown")
-
-
-def _resolve(root: Root, subfolder: str) -> str:
-    """The folder as the gallery names it. Raises `ApiError`. Blocking."""
-    try:
-        return root.relative(root.resolve(subfolder))
-    except PathOutside:
-        raise ApiError(403, "forbidden", "The path leaves the output folder.", field="subfolder") from None
-    except BadName as error:
-        raise ApiError(400, "invalid subfolder", str(error), field="subfolder") from None
-
-
-def _no_folder() -> ApiError:
-    return ApiError(404, "not found", "There is no such folder.", field="subfolder")
+    next_cursor: str | None = Field(
+        None, description="goes on after this page, whatever arrives; null at the end; only with `q`, `sort`, `cursor`"
+    )
+    facets: dict[str, list[FacetValue]] | None = Field(
+        None, description="by keys of the search: at most 50 values of each, the most frequent first"
+    )
 
 
 @section.route(
@@ -125,58 +105,123 @@ def _no_folder() -> ApiError:
     "/cozygen/api/gallery",
     query=GalleryQuery,
     response=GalleryPage,
-    errors={400: "`bad paging`, or a wrong field", 403: "Outside the output folder", 404: "No such folder"},
-    field_errors={"page": "bad paging", "per_page": "bad paging", "kind": "invalid kind"},
+    errors={
+        400: "`bad paging`, `invalid query` (`position` says where), `invalid sort`, `invalid cursor`, a wrong field",
+        403: "Outside the output folder",
+        404: "No such folder",
+    },
+    field_errors={
+        "page": "bad paging",
+        "per_page": "bad paging",
+        "kind": "invalid kind",
+        "q": "invalid query",
+        "sort": "invalid sort",
+        "cursor": "invalid cursor",
+    },
 )
 async def list_gallery(call: Call[GalleryQuery, NoBody]) -> web.Response:
-    """List a folder, or everything below it.
+    """List a folder, or everything below it, or what is looked for there.
 
     The answer is what is on disk at this moment, also when files were written by others.
     """
     query, gallery = call.query, call.services.gallery
-    page, per_page = max(1, query.page), max(0, min(_MAX_PER_PAGE, query.per_page))
+    page, per_page = max(1, query.page), max(0, min(MAX_PER_PAGE, query.per_page))
     kind = None if query.kind == "all" else KINDS.index(query.kind)
-    subfolder = await in_thread(lambda: _resolve(gallery.root, query.subfolder))
+    subfolder = await in_thread(lambda: resolve_folder(gallery.root, query.subfolder))
     request = Request(
         Scope(subfolder, query.recursive, query.show_hidden, kind),
         start=(page - 1) * per_page,
         count=per_page or None,
         include_meta=query.include_meta,
         cache_bust=query.cache_bust,
+        find=_find(query) if query.looks_for else None,
     )
     try:
         found = await gallery.page(request)
     except FolderMissing:
-        raise _no_folder() from None
-    return await _sized(lambda: json_response(_page(found, page, per_page)), len(found.items))
+        raise no_folder() from None
+    return await sized(lambda: _page(found, page, per_page, looked_for=query.looks_for), len(found.items))
 
 
-async def _sized(make: Callable[[], web.Response], count: int) -> web.Response:
-    """Make a response; a large one on a thread, since it takes a while."""
-    return make() if count <= 50 else await in_thread(make)
+def _find(query: GalleryQuery) -> Find:
+    node = parse_query(query.q)
+    try:
+        sort = parse_sort(query.sort or "newest")
+        after = decode_cursor(query.cursor, sort) if query.cursor else None
+    except BadSort as error:
+        raise ApiError(400, "invalid sort", str(error), field="sort") from None
+    except BadCursor as error:
+        raise ApiError(400, "invalid cursor", str(error), field="cursor") from None
+    return Find(node, sort, after, query.facets)
 
 
-def _page(found: Page, page: int, per_page: int) -> GalleryPage:
-    return GalleryPage.model_construct(
-        items=[_item(item) for item in found.items],
+def _page(found: Page, page: int, per_page: int, *, looked_for: bool) -> web.Response:
+    values: dict[str, Any] = {}
+    if looked_for:
+        values["next_cursor"] = None if found.next is None else found.next.encode()
+    if found.facets is not None:
+        values["facets"] = {
+            key: [FacetValue.model_construct(value=value, count=count) for value, count in counted]
+            for key, counted in found.facets.items()
+        }
+    about = GalleryPage(
+        items=[],
         page=page,
         per_page=per_page,
         total_pages=-(-found.total // per_page) if per_page else 1,
         total_items=found.total,
         indexing=not found.complete,
+        **values,
     )
+    return long_json_response(about, "items", map(item_view, found.items))
 
 
-def _item(item: Item) -> GalleryItem:
-    values: dict[str, Any] = {"filename": item.filename, "subfolder": item.subfolder, "mtime": item.mtime}
-    if item.is_dir:
-        values["type"] = "directory"
-    else:
-        values.update(type="output", size=item.size, media_kind=KINDS[item.kind or 0])
-        if item.meta is not None:
-            values["meta"] = Meta.model_construct(**item.meta)
-    # Validating what we made ourselves would take most of the time of a large page.
-    return GalleryItem.model_construct(**values)
+class CompleteQuery(Model):
+    """A search that is being typed."""
+
+    q: str = Field("", max_length=4096)
+    at: Whole = Field(1_000_000, description="characters before the caret; default: all")
+
+
+class CompletionView(Model):
+    """A text that may take the place of the word that is being typed."""
+
+    text: str
+    kind: Literal["key", "value"]
+    count: int | None = Field(description="files that it would find; null where nobody counts")
+
+
+class CompletionsView(Model):
+    """What may replace the characters of `q` from `start` to `end`."""
+
+    start: int
+    end: int
+    items: list[CompletionView]
+
+
+@section.route(
+    "GET",
+    "/cozygen/api/gallery/complete",
+    query=CompleteQuery,
+    response=CompletionsView,
+    errors={400: "`invalid query`, or a wrong field"},
+    field_errors={"q": "invalid query"},
+)
+async def complete_query(call: Call[CompleteQuery, NoBody]) -> CompletionsView:
+    """Complete a search of the gallery: keys, and their values by the number of files.
+
+    Words and `"phrases"` are looked for in prompts, file names, models, LoRAs and tags; `word*` is the beginning of a
+    word, `-` or `NOT` excludes, `OR` allows either, parentheses group. `key:value` is about one property:
+    `model: lora: sampler: scheduler: source: tag: album: folder: prompt: negative: name:` (names, `*` is anything),
+    `seed:`, `steps cfg guidance rating duration width height filesize` (`:20`, `>20`, `<=20`, `:5..7`),
+    `size:1024x1536`, `ratio:portrait` or `ratio:2:3`, `date:2026-10` (`date>=2026`, `date:2026-01..2026-03`,
+    `date:today`), `is:favorite|hidden|rated|tagged|image|video|audio`, `has:workflow|prompt|model|lora|tag|album`.
+    """
+    if not is_text(call.query.q):
+        raise ApiError(400, "invalid query", "The query is not valid Unicode.", field="q")
+    found = await call.services.gallery.complete(call.query.q, call.query.at)
+    items = [CompletionView(text=item.text, kind=item.kind, count=item.count) for item in found.items]
+    return CompletionsView(start=found.start, end=found.end, items=items)
 
 
 class FileQuery(Model):
@@ -241,8 +286,8 @@ async def gallery_prompt(call: Call[FileQuery, NoBody]) -> web.Response:
     query, services = call.query, call.services
     if not query.filename:
         raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
-    subfolder = await in_thread(lambda: _resolve(services.gallery.root, query.subfolder))
-    with _path_errors():
+    subfolder = await in_thread(lambda: resolve_folder(services.gallery.root, query.subfolder))
+    with path_errors():
         found = await services.gallery.details(subfolder, query.filename)
     if found is None or not found.has_prompt:
         raise ApiError(404, "prompt metadata not found", "There is no such file, or it does not say how it was made.")
@@ -278,17 +323,6 @@ def _summary(summary: Summary) -> SummaryView:
     )
 
 
-@contextmanager
-def _path_errors() -> Iterator[None]:
-    """Turns the errors of a file's path into answers."""
-    try:
-        yield
-    except PathOutside:
-        raise ApiError(403, "forbidden", "The path leaves the output folder.") from None
-    except PathError as error:
-        raise ApiError(400, "invalid filename", str(error), field="filename") from None
-
-
 class PromptRawBody(Model):
     """A prompt as typed."""
 
@@ -312,28 +346,19 @@ class Ok(Model):
 async def post_prompt_raw(call: Call[NoQuery, PromptRawBody]) -> Ok:
     """Keep a prompt as it was typed; the files that it makes are linked to it."""
     prompt_id, texts = call.body.prompt_id, call.body.prompt_raw
-    if not isinstance(prompt_id, str) or not prompt_id or not _is_text(prompt_id):
+    if not isinstance(prompt_id, str) or not prompt_id or not is_text(prompt_id):
         raise ApiError(400, "prompt_id required", "prompt_id must be a text.", field="prompt_id")
     if len(prompt_id) > _MAX_ID:
         raise ApiError(400, "invalid prompt_id", f"prompt_id is longer than {_MAX_ID} characters.", field="prompt_id")
     if not isinstance(texts, dict) or not texts:
         raise ApiError(400, "prompt_raw required", "prompt_raw must map inputs to texts.", field="prompt_raw")
     for key, value in texts.items():
-        if not isinstance(value, str) or not _is_text(key + value):
+        if not isinstance(value, str) or not is_text(key + value):
             raise ApiError(400, "prompt_raw required", "The values of prompt_raw must be texts.", field="prompt_raw")
     if len(texts) > _MAX_RAW:
         raise ApiError(400, "invalid prompt_raw", f"prompt_raw has more than {_MAX_RAW} texts.", field="prompt_raw")
     await call.services.jobs.put_prompt_raw(prompt_id, texts)
     return Ok(ok=True)
-
-
-def _is_text(value: str) -> bool:
-    """Whether a string can be stored: JSON may smuggle lone surrogates in."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class DeleteBody(Model):
@@ -371,9 +396,9 @@ async def delete_file(call: Call[NoQuery, DeleteBody]) -> Deleted:
         raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
     if not isinstance(filename, str) or "/" in filename or "\\" in filename:
         raise ApiError(400, "invalid filename", "filename must be a name, not a path.", field="filename")
-    subfolder = await in_thread(lambda: _resolve(gallery.root, call.body.subfolder or ""))
+    subfolder = await in_thread(lambda: resolve_folder(gallery.root, call.body.subfolder or ""))
     try:
-        with _path_errors():
+        with path_errors():
             trashed = await gallery.delete(subfolder, filename)
     except FileMissing:
         raise ApiError(404, "not found", "There is no such file.") from None
@@ -418,11 +443,11 @@ async def delete_all(call: Call[NoQuery, DeleteAllBody]) -> DeletedAll:
     body, gallery = call.body, call.services.gallery
     if body.confirm not in _CONFIRMED:
         raise ApiError(400, "confirm flag required", "Send `confirm`: `delete-all`.", field="confirm")
-    subfolder = await in_thread(lambda: _resolve(gallery.root, body.subfolder or ""))
+    subfolder = await in_thread(lambda: resolve_folder(gallery.root, body.subfolder or ""))
     try:
         outcome = await gallery.delete_all(subfolder, recursive=body.recursive is not False)
     except FolderMissing:
-        raise _no_folder() from None
+        raise no_folder() from None
     except Undeletable as error:
         raise ApiError(409, "cannot delete", str(error)) from None
     if outcome.errors:
@@ -443,7 +468,7 @@ async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
     The data is `{"subfolder", "recursive", "mtime"}`: the listing that changed, and when (seconds since the epoch).
     """
     query, gallery = call.query, call.services.gallery
-    subfolder = await in_thread(lambda: _resolve(gallery.root, query.subfolder))
+    subfolder = await in_thread(lambda: resolve_folder(gallery.root, query.subfolder))
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     )
@@ -457,7 +482,7 @@ async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
                     block = ":keep-alive" if mtime is None else f"data: {json.dumps(data)}"
                     await response.write(f"{block}\n\n".encode())
     except FolderMissing:
-        raise _no_folder() from None
+        raise no_folder() from None
     except ConnectionResetError:
         pass  # the listener has gone, which is how every stream ends
     return response
@@ -520,22 +545,21 @@ class TrashQuery(Model):
 async def list_trash(call: Call[TrashQuery, NoBody]) -> web.Response:
     """List the trash."""
     trash = call.services.gallery.trash
-    page, per_page = max(1, call.query.page), max(0, min(_MAX_PER_PAGE, call.query.per_page))
+    page, per_page = max(1, call.query.page), max(0, min(MAX_PER_PAGE, call.query.per_page))
 
     def make() -> web.Response:
         found = trash.items()
         start = (page - 1) * per_page
         shown = found[start : start + per_page] if per_page else found
-        return json_response(
-            TrashPage(
-                items=[_trash_item(item, trash.days) for item in shown],
-                page=page,
-                per_page=per_page,
-                total_pages=-(-len(found) // per_page) if per_page else 1,
-                total_items=len(found),
-                total_size=sum(item.size for item in found),
-            )
+        about = TrashPage(
+            items=[],
+            page=page,
+            per_page=per_page,
+            total_pages=-(-len(found) // per_page) if per_page else 1,
+            total_items=len(found),
+            total_size=sum(item.size for item in found),
         )
+        return long_json_response(about, "items", (_trash_item(item, trash.days) for item in shown))
 
     return await in_thread(make)
 
@@ -589,7 +613,7 @@ async def restore(call: Call[NoQuery, RestoreBody]) -> Restored:
     if body.ids is not None:
         ids = _ids(body.ids)
     elif body.filename:
-        filename, subfolder = body.filename, await in_thread(lambda: _resolve(gallery.root, body.subfolder or ""))
+        filename, subfolder = body.filename, await in_thread(lambda: resolve_folder(gallery.root, body.subfolder or ""))
         latest = await in_thread(lambda: gallery.trash.latest(subfolder, filename))
         ids = {latest.id} if latest else set()
     else:

@@ -10,7 +10,8 @@ from pydantic import RootModel
 from cozygen import __version__
 from cozygen.jobs.service import health_json
 from cozygen.web import openapi
-from cozygen.web.api import Access, Call, Model, NoBody, NoQuery, Section
+from cozygen.web.api import Access, Call, Model, NoBody, NoQuery, Section, any_json
+from cozygen.web.services import in_thread
 
 section = Section("Health", "The server, its engine and this document.")
 
@@ -65,11 +66,12 @@ async def status(call: Call[NoQuery, NoBody]) -> Status:
 @section.route("GET", "/cozygen/api/openapi.json", response=OpenApi)
 async def openapi_json(call: Call[NoQuery, NoBody]) -> web.Response:
     """This API as an OpenAPI 3.1 document."""
-    return web.json_response(call.request.app[openapi.DOCUMENT])
+    return await any_json(call.request.app[openapi.DOCUMENT])
 
 
 @section.route("GET", "/cozygen/api/docs", media_type="text/html")
 async def docs(call: Call[NoQuery, NoBody]) -> web.Response:
     """This API as a page to read."""
-    page = openapi.render_page(call.request.app[openapi.DOCUMENT])
+    document = call.request.app[openapi.DOCUMENT]
+    page = await in_thread(lambda: openapi.render_page(document()))
     return web.Response(text=page, content_type="text/html")

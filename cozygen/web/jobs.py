@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from aiohttp import web
-from pydantic import Field, JsonValue, StrictBool
+from pydantic import BeforeValidator, Field, JsonValue, StrictBool
 
 from cozygen.engines.base import EngineError, EngineUnavailable, PromptRejected
 from cozygen.jobs.line import NotWaitingError, WaitingLine
@@ -31,6 +31,8 @@ from cozygen.workflows.sweep import MAX_AXES, MAX_AXIS, MAX_RENDERS, Axis, SeedM
 from cozygen.workflows.texts import expander
 
 section = Section("Jobs", "Renders: queued, followed and cancelled. A job is stored before it is acknowledged.")
+
+_MAX_VALUES = 5000
 
 _STATES: dict[str, list[JobState]] = {
     "active": sorted(ACTIVE),
@@ -166,11 +168,20 @@ class AxisInput(Model):
     range: Range | None = None
 
 
+def _few(values: Any) -> Any:
+    # Before each is looked at: pydantic makes an error of every one, however many there are.
+    if isinstance(values, dict) and len(values) > _MAX_VALUES:
+        raise ValueError(f"must be at most {_MAX_VALUES} values")
+    return values
+
+
 class JobRequest(Model):
     """What to render."""
 
     workflow: str = Field(min_length=1, max_length=255)
-    values: dict[Annotated[str, Field(max_length=500)], Any] = Field(default_factory=dict)
+    values: Annotated[dict[Annotated[str, Field(max_length=500)], Any], BeforeValidator(_few)] = Field(
+        default_factory=dict, json_schema_extra={"maxProperties": _MAX_VALUES}
+    )
     randomize: list[str] = Field(default_factory=list, max_length=500, description="fields that get a fresh number")
     bypass: list[str] = Field(default_factory=list, max_length=500, description="fields whose node is taken out")
     count: int = Field(1, ge=1, le=MAX_RENDERS, strict=True, description="how many renders (of each cell of a sweep)")
@@ -595,11 +606,11 @@ async def queue_state(call: Call[NoQuery, NoBody]) -> QueueState:
 
 async def _queue_state(call: Call[NoQuery, NoBody]) -> QueueState:
     jobs = call.services.jobs
-    active = [job for job in await jobs.active() if job.user == call.user]
+    active = await jobs.active_states(call.user)
     return QueueState(
         paused=jobs.line.paused,
-        running=[job.id for job in active if job.state is JobState.RUNNING],
-        waiting=[job.id for job in active if job.state is not JobState.RUNNING],
+        running=[id for id, state in active if state is JobState.RUNNING],
+        waiting=[id for id, state in active if state is not JobState.RUNNING],
     )
 
 
@@ -642,10 +653,7 @@ def _group_model(group: JobGroup, states: dict[str, int]) -> GroupView:
 
 
 async def _group_view(jobs: JobService, group_id: str) -> GroupView:
-    states: dict[str, int] = {}
-    for job in await jobs.group_jobs(group_id):
-        states[job.state] = states.get(job.state, 0) + 1
-    return _group_model(await jobs.group(group_id), states)
+    return _group_model(await jobs.group(group_id), await jobs.group_states(group_id))
 
 
 @section.route("GET", "/cozygen/api/groups", query=GroupsQuery, response=GroupPage)

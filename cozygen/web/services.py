@@ -12,6 +12,9 @@ from aiohttp import web
 from cozygen.accounts.state import UserState
 from cozygen.accounts.tokens import SignIn
 from cozygen.engines.base import Engine
+from cozygen.gallery.curator import Curator
+from cozygen.gallery.download import Downloads
+from cozygen.gallery.organise import Organiser
 from cozygen.gallery.service import Gallery
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
@@ -50,6 +53,9 @@ class Services:
     tag_update: BackgroundUpdate
     sockets: SocketHub
     gallery: Gallery
+    curator: Curator
+    organiser: Organiser
+    downloads: Downloads
     media: MediaPool
     thumbs: ThumbnailStore
     outputs: Root

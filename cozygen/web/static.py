@@ -85,6 +85,7 @@ async def _index() -> web.StreamResponse:
 @section.route(
     "GET",
     "/cozygen/assets/{path:.+}",
+    quiet=True,
     media_type="*/*",
     errors={404: "No such file"},
     access=Access.PUBLIC,

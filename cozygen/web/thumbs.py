@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import Field
 
+from cozygen.gallery.scan import is_own
 from cozygen.media.pool import Encoding, MediaUnavailable
 from cozygen.storage.paths import BadName, PathOutside, Root
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
@@ -49,6 +50,7 @@ class Cleared(Model):
 @section.route(
     "GET",
     "/cozygen/thumb",
+    quiet=True,
     query=ThumbQuery,
     media_type="image/*",
     errors={
@@ -96,8 +98,9 @@ def _locate(root: Root, subfolder: str, filename: str) -> tuple[Path, os.stat_re
     try:
         if filename.startswith(("/", "\\")):
             raise PathOutside("the path is absolute")
-        path = root.resolve(f"{subfolder}/{filename}" if subfolder else filename)
-        return path, path.stat()
+        if is_own(f"{subfolder}/{filename}"):
+            raise _absent()
+        return root.find(f"{subfolder}/{filename}" if subfolder else filename)
     except PathOutside:
         raise ApiError(403, "forbidden", "The path leaves its folder.") from None
     except BadName as error:

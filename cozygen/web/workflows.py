@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Literal
 
 from aiohttp import web
 from pydantic import Field
 
 from cozygen.engines.base import EngineError, EngineUnavailable
-from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
+from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, any_json
 from cozygen.web.errors import ApiError
 from cozygen.web.services import Services, in_thread
-from cozygen.workflows import form as forms
-from cozygen.workflows.graph import Graph, GraphError, title
+from cozygen.workflows.exposed import Exposure
+from cozygen.workflows.graph import Graph, GraphError
+from cozygen.workflows.loading import LoadedForm, load, needs_engine
+from cozygen.workflows.missing import missing_files, missing_nodes
 from cozygen.workflows.service import WorkflowJsonError, WorkflowNotFoundError, describe, mode_of
 
 section = Section("Workflows", "API-format workflows, their forms, and the choices that an engine offers.")
@@ -59,6 +63,8 @@ class FormFieldModel(Model):
     can_randomize: bool
     can_bypass: bool
     priority: int
+    group: str | None = Field(None, description="the heading that it stands under; `more` is shown folded")
+    row: str | None = Field(None, description="fields of the same group and row stand side by side")
 
 
 class FormOutputModel(Model):
@@ -80,14 +86,6 @@ class Form(Model):
     problems: list[str] = Field(description="what stands in the way of a render, in plain sentences")
 
 
-class LoadedForm:
-    """A form as the services know it."""
-
-    def __init__(self, title: str, fields: list[forms.FormField]) -> None:
-        self.title = title
-        self.fields = fields
-
-
 @section.route("GET", "/cozygen/workflows", response=WorkflowNames)
 async def list_workflows(call: Call[NoQuery, NoBody]) -> WorkflowNames:
     """The names of the workflow files, sorted."""
@@ -102,7 +100,8 @@ async def list_workflows(call: Call[NoQuery, NoBody]) -> WorkflowNames:
 )
 async def get_workflow(call: Call[NoQuery, NoBody]) -> web.Response:
     """One workflow's JSON."""
-    return web.json_response(await _read(call.services, call.path("filename")))
+    document = await _read(call.services, call.path("filename"))
+    return await any_json(lambda: document)
 
 
 async def _read(services: Services, name: str) -> Any:
@@ -128,10 +127,12 @@ async def workflow_summaries(call: Call[NoQuery, NoBody]) -> WorkflowList:
     )
 
 
-async def load_graph(services: Services, name: str) -> Graph:
-    """A workflow as a graph. Raises `ApiError` 404 and 400."""
+async def load_form(services: Services, name: str, *, inferred: bool = False) -> tuple[Graph, LoadedForm]:
+    """A workflow's graph and its fields, with `inferred` those of all nodes. Raises `ApiError` 404 and 400."""
     try:
-        return await in_thread(lambda: services.workflows.graph(name))
+        value = await in_thread(lambda: services.workflows.read(name))
+        exposure = await in_thread(lambda: services.workflows.exposed.get(name))
+        return await ready(services, value, exposure, name=name, inferred=inferred)
     except WorkflowNotFoundError:
         raise ApiError(404, "not found", f"There is no workflow {name}.", field="workflow") from None
     except WorkflowJsonError as error:
@@ -140,34 +141,53 @@ async def load_graph(services: Services, name: str) -> Graph:
         raise ApiError(400, "bad workflow", f"{name}: {error}", field="workflow") from None
 
 
-async def load_form(services: Services, name: str) -> tuple[Graph, LoadedForm]:
-    """A workflow's graph and its fields. Raises as `load_graph`."""
-    graph = await load_graph(services, name)
-    return graph, LoadedForm(describe(graph).get("title", name), forms.fields(graph))
+async def ready(
+    services: Services, value: Any, exposure: Exposure | None = None, *, name: str = "", inferred: bool = False
+) -> tuple[Graph, LoadedForm]:
+    """The graph and the form of a workflow in either format. Raises `GraphError`."""
+    info: Mapping[str, Any] = {}
+    if await in_thread(lambda: needs_engine(value, exposure, inferred=inferred)):
+        with suppress(EngineError):  # the form says so, and is made without
+            info = await services.engine.object_info()
+    return await in_thread(lambda: load(value, info, exposure, name=name, inferred=inferred))
+
+
+class FormQuery(Model):
+    """How much of the workflow."""
+
+    inferred: bool = Field(False, description="show the values of all nodes besides what CozyGen nodes declare")
 
 
 @section.route(
     "GET",
     "/cozygen/api/workflows/{name}/form",
+    query=FormQuery,
     response=Form,
     errors={400: "Not JSON, or not a workflow", 404: "No such workflow"},
 )
-async def workflow_form(call: Call[NoQuery, NoBody]) -> Form:
-    """The form that a workflow's CozyGen nodes imply, with choices filled in."""
+async def workflow_form(call: Call[FormQuery, NoBody]) -> Form:
+    """The form of a workflow, with choices filled in.
+
+    What its CozyGen nodes declare; without any, what is inferred from its nodes; or what was exposed.
+    """
     services, name = call.services, call.path("name")
-    graph, loaded = await load_form(services, name)
+    graph, loaded = await load_form(services, name, inferred=call.query.inferred)
+    return await build_form(services, name, graph, loaded)
+
+
+async def build_form(services: Services, name: str, graph: Graph, loaded: LoadedForm) -> Form:
+    """A form on the wire, with all that stands in the way of a render."""
     problems: list[str] = []
     fields = []
     for field in loaded.fields:
         choices = field.choices
         if choices is None and field.choice_type:
-            choices = await _choices(services, field.choice_type, problems)
+            choices = await _choices(services, field.choice_type, problems, quiet=field.is_native)
         model = {**vars(field), "choices": choices}
         fields.append(FormFieldModel.model_validate(model))
-    for problem in await _missing_nodes(services, graph):
+    for problem in [*await _missing(services, graph), *loaded.problems]:
         _add(problems, problem)
-    outputs = forms.outputs(graph)
-    mode = (await in_thread(services.workflows.types)).get(name) or mode_of(graph)
+    mode = (await in_thread(services.workflows.types)).get(name) or await in_thread(lambda: mode_of(graph))
     about = describe(graph)
     return Form.model_validate(
         {
@@ -176,35 +196,38 @@ async def workflow_form(call: Call[NoQuery, NoBody]) -> Form:
             "description": about.get("description", ""),
             "mode": mode,
             "fields": fields,
-            "outputs": [vars(output) for output in outputs],
+            "outputs": [vars(output) for output in loaded.outputs],
             "problems": problems,
         }
     )
 
 
-async def _choices(services: Services, kind: str, problems: list[str]) -> list[str]:
+async def _choices(services: Services, kind: str, problems: list[str], *, quiet: bool) -> list[str] | None:
+    """The choices of a kind. `quiet`: the kind is a guess, which may be none of the engine's."""
     try:
         found = await services.engine.choices(kind)
     except EngineError as error:
         _add(problems, str(error))
-        return []
-    if found is None:
+        return None if quiet else []
+    if found is None and not quiet:
         _add(problems, f"The engine knows no choices of type {kind}.")
-    return found or []
+    return found if found or quiet else []
 
 
-async def _missing_nodes(services: Services, graph: Graph) -> list[str]:
+async def _missing(services: Services, graph: Graph) -> list[str]:
+    """A sentence for each node class and each file that the engine does not have."""
     try:
         known = await services.engine.object_info()
     except EngineUnavailable as error:
         return [str(error)]
     except EngineError as error:
         return [f"The engine's node list could not be read: {error}"]
-    missing: dict[str, str] = {}
-    for node in graph.values():
-        if node["class_type"] not in known:
-            missing.setdefault(node["class_type"], title(node))
-    return [f"This engine has no node {name} (used by “{used}”)." for name, used in sorted(missing.items())]
+
+    def find() -> list[str]:
+        nodes = [node.sentence() for node in missing_nodes(graph, known)]
+        return nodes + [file.sentence() for file in missing_files(graph, known)]
+
+    return await in_thread(find)
 
 
 def _add(problems: list[str], text: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from cozygen.workflows.form import FormField, convert
+from cozygen.workflows.form import MORE, FormField, convert
 from cozygen.workflows.graph import Graph, bypass, consumers, is_link
 
 MAX_RANDOM_INT = 2**53 - 1
@@ -28,7 +28,10 @@ class ValuesError(ValueError):
 
 @dataclass(frozen=True)
 class Assembled:
-    """A graph with its values in, and the values as they were used (random ones drawn)."""
+    """A graph with its values in, and the values as they were used (random ones drawn).
+
+    Of the fields that are folded away, `values` has those that were given.
+    """
 
     graph: Graph
     values: dict[str, Any]
@@ -62,6 +65,9 @@ def assemble(
     for key in (*random_keys, *bypassed_keys):
         if key not in by_key:
             problems[key] = "is not a field of this workflow"
+    for key in bypassed_keys & by_key.keys():
+        if by_key[key].is_native and not by_key[key].can_bypass:
+            problems[key] = "cannot be left out"
     for key, value in values.items():
         if key in by_key:
             continue
@@ -76,17 +82,19 @@ def assemble(
         except ValueError as error:
             problems[key] = str(error)
             continue
-        used[key] = value
+        if key in values or key in random_keys or form_field.group != MORE:
+            used[key] = value
         inputs = graph[form_field.node_id].setdefault("inputs", {})
         if key in values or key in random_keys:
-            inputs[form_field.input] = value
-        if form_field.type == "string" and not is_link(inputs.get(form_field.input)):
+            inputs[form_field.input] = _as_input(form_field, value)
+        if form_field.type == "string" and form_field.is_prompt and not is_link(inputs.get(form_field.input)):
             raw[f"{form_field.node_id}.{form_field.input}"] = value
             _expand(inputs, form_field, value, expand, problems)
     if problems:
         raise ValuesError(problems)
     for key in bypassed_keys:
-        graph = _bypass_fed(graph, by_key[key].node_id, object_info or {})
+        take_out = _bypass_node if by_key[key].is_native else _bypass_fed
+        graph = take_out(graph, by_key[key].node_id, object_info or {})
     return Assembled(graph, used, raw)
 
 
@@ -148,13 +156,30 @@ def _set_input(graph: Graph, key: str, value: Any) -> str | None:
     return None
 
 
+def _as_input(form_field: FormField, value: Any) -> Any:
+    """A value as the node takes it. Ours take choices and pictures as the form has them."""
+    if not form_field.is_native:
+        return value
+    if form_field.type == "image" and isinstance(value, str) and value.startswith("output::"):
+        folder, _, name = value.removeprefix("output::").rpartition("::")
+        return f"{folder}/{name} [output]" if folder else f"{name} [output]"
+    if form_field.type == "choice":
+        return next((option for option in form_field.options or () if str(option) == value), value)
+    return value
+
+
+def _bypass_node(graph: Graph, node_id: str, object_info: Mapping[str, Any]) -> Graph:
+    """Take out one node; what took from it takes from its inputs of the same type."""
+    if node_id not in graph:
+        return graph  # another field of the node has taken it out
+    info = object_info.get(graph[node_id]["class_type"], {})
+    return bypass(graph, node_id, {node_id: _input_types(info)}, [str(kind) for kind in info.get("output", [])])
+
+
 def _bypass_fed(graph: Graph, input_id: str, object_info: Mapping[str, Any]) -> Graph:
     """Take out the nodes that an input node feeds, then the input node itself."""
     for fed in {consumer for consumer, _, _ in consumers(graph, input_id)}:
-        node = graph[fed]
-        info = object_info.get(node["class_type"], {})
-        outputs = [str(kind) for kind in info.get("output", [])]
-        graph = bypass(graph, fed, {fed: _input_types(info)}, outputs)
+        graph = _bypass_node(graph, fed, object_info)
     graph.pop(input_id, None)
     return graph
 

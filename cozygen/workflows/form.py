@@ -15,6 +15,9 @@ from cozygen.workflows.graph import Graph, Node, title
 
 FieldType = Literal["string", "int", "float", "boolean", "choice", "image"]
 
+MORE = "more"
+"""The group of the fields that are folded away."""
+
 OUTPUT_CLASSES: dict[str, Literal["image", "video"]] = {"CozyGenOutput": "image", "CozyGenVideoOutput": "video"}
 _DYNAMIC_TYPES: dict[str, FieldType] = {
     "STRING": "string",
@@ -35,7 +38,12 @@ _DEFAULT_PRIORITY = 10
 
 @dataclass(frozen=True)
 class FormField:
-    """One control. `min`, `max` and `step` are in the value's own unit; `choices` is None where there are none."""
+    """One control. `min`, `max` and `step` are in the value's own unit; `choices` is None where there are none.
+
+    `group` is the heading that the field stands under (``more``: folded away), `row` the same for fields that stand
+    side by side. `is_native`: the input belongs to a node of somebody else's, not to one of ours; then `options` are
+    its choices as the node wants them, and `is_prompt` says whether its text is written in the prompt language.
+    """
 
     key: str
     node_id: str
@@ -53,6 +61,11 @@ class FormField:
     can_randomize: bool
     can_bypass: bool
     priority: int
+    group: str | None = None
+    row: str | None = None
+    is_native: bool = False
+    options: tuple[Any, ...] | None = None
+    is_prompt: bool = True
 
 
 @dataclass(frozen=True)

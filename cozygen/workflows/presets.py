@@ -61,6 +61,19 @@ class PresetService:
         """Remove a preset (nothing happens when there is none); returns those that stay, newest first."""
         return self._update(user, workflow, lambda presets: [p for p in presets if p["id"] != preset_id])
 
+    def rename_workflow(self, old: str, new: str) -> None:
+        """Take over every user's presets of a workflow that gets another name. Raises as `DocumentStore.update`."""
+
+        def change(stored: Any) -> Any:
+            document = normalise(stored)
+            for entry in document["users"].values():
+                moved = entry["workflows"].pop(old, None)
+                if moved:
+                    entry["workflows"][new] = _newest_first([*moved, *entry["workflows"].get(new, [])])
+            return document
+
+        self._documents.update(DOCUMENT, change)
+
     def merge(self, imported: Any) -> int:
         """Take over presets of a document of version 1 or 2; those whose id or name is known stay. How many came."""
         added = 0

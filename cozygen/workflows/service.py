@@ -1,21 +1,29 @@
-"""The workflows folder: API-format JSON files, one name each."""
+"""The workflows folder: JSON files in API format or in UI format, one name each."""
 
 from __future__ import annotations
 
-import json
 import logging
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cozygen.storage import jsons
 from cozygen.storage.documents import DocumentStore
-from cozygen.storage.paths import BadName, PathOutside, Root, atomic_write
+from cozygen.storage.paths import BadName, PathOutside, Root, atomic_write, check_name, fsync_directory
 from cozygen.workflows import form
+from cozygen.workflows.convert import ConversionError, Converted, is_ui, to_api
+from cozygen.workflows.exposed import ExposedStore
 from cozygen.workflows.graph import Graph, GraphError, as_graph
+from cozygen.workflows.parameters import native_outputs, parameters
 
 log = logging.getLogger(__name__)
 
 MODES = ("image-to-image", "image-to-video", "text-to-image", "text-to-video")
+TRASH = ".trash"
+"""Where deleted workflows are kept, in the workflows folder."""
+
 _MAX_BYTES = 32 * 1024 * 1024
 _TYPES = "workflow_types"
 
@@ -26,6 +34,14 @@ class WorkflowNotFoundError(LookupError):
 
 class WorkflowJsonError(ValueError):
     """The file is not JSON."""
+
+
+class WorkflowExistsError(ValueError):
+    """There is a workflow of that name already."""
+
+
+class WorkflowNameError(ValueError):
+    """The name cannot be that of a workflow; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +60,7 @@ class WorkflowService:
 
     def __init__(self, folder: Path, documents: DocumentStore) -> None:
         self.folder = folder
+        self.exposed = ExposedStore(documents)
         self._root = Root(folder)
         self._documents = documents
         self._summaries: dict[str, tuple[tuple[int, int], Summary]] = {}
@@ -75,15 +92,89 @@ class WorkflowService:
         try:
             if path.stat().st_size > _MAX_BYTES:
                 raise WorkflowJsonError("the file is too large")
-            return json.loads(path.read_bytes())
+            return jsons.loads(path.read_bytes())
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise WorkflowNotFoundError(name) from None
         except (ValueError, RecursionError) as error:
             raise WorkflowJsonError(str(error)) from None
 
-    def graph(self, name: str) -> Graph:
+    def graph(self, name: str, object_info: Mapping[str, Any] | None = None) -> Graph:
         """A workflow as a graph. Raises as `read`, and `GraphError`."""
-        return as_graph(self.read(name))
+        return self.load(name, object_info).graph
+
+    def load(self, name: str, object_info: Mapping[str, Any] | None = None) -> Converted:
+        """A workflow as a graph, with what got lost where the file is in UI format. Raises as `graph`.
+
+        The engine's `object_info` names the values in a file in UI format.
+        """
+        return as_workflow(self.read(name), object_info or {})
+
+    def store(self, name: str, workflow: Any, *, overwrite: bool = False) -> None:
+        """Keep a workflow (API format or UI format, which is checked) under a name.
+
+        Raises `WorkflowNameError`, `WorkflowExistsError`, `GraphError` for what is no workflow, and `OSError`.
+        """
+        path = self._new_path(name)
+        as_workflow(workflow, {})
+        try:
+            data = _encode(workflow)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise GraphError(f"it cannot be written as JSON: {error}") from None
+        if len(data) > _MAX_BYTES:
+            raise GraphError(f"it is larger than {_MAX_BYTES // 2**20} MiB")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if path.is_dir() or (path.exists() and not overwrite):
+            raise WorkflowExistsError(name)
+        atomic_write(path, data + b"\n")
+
+    def delete(self, name: str) -> str:
+        """Move a workflow to the trash folder; returns its name there. Raises `WorkflowNotFoundError`, `OSError`."""
+        path = self._path(name)
+        if not path.is_file():
+            raise WorkflowNotFoundError(name)
+        trash = self.folder / TRASH
+        trash.mkdir(exist_ok=True)
+        kept = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{time.time_ns() % 10**9:09d}-{name[-150:]}"
+        try:
+            path.replace(trash / kept)
+        except FileNotFoundError:
+            raise WorkflowNotFoundError(name) from None
+        fsync_directory(self.folder)
+        return kept
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a workflow another name, and with it its mode and what is exposed of it.
+
+        Raises `WorkflowNotFoundError`, `WorkflowNameError`, `WorkflowExistsError` and `OSError`.
+        """
+        path = self._path(old)
+        target = self._new_path(new)
+        if not path.is_file():
+            raise WorkflowNotFoundError(old)
+        if old == new:
+            return
+        # A name that differs in case alone is the same file for some systems.
+        if target.exists() and not target.samefile(path):
+            raise WorkflowExistsError(new)
+        path.rename(target)
+        fsync_directory(self.folder)
+        self.exposed.rename(old, new)
+        mode = self.types().get(old)
+        if mode is not None:
+            self.set_type(new, mode)
+            self.set_type(old, "")
+
+    def _new_path(self, name: str) -> Path:
+        """Where a workflow of a new name goes: a name that every system takes. Raises `WorkflowNameError`."""
+        if not name.lower().endswith(".json"):
+            raise WorkflowNameError("must end in .json")
+        if name.startswith("."):
+            raise WorkflowNameError("must not start with a dot")
+        try:
+            check_name(name, windows=True)
+            return self._root.resolve_file("", name)
+        except (BadName, PathOutside) as error:
+            raise WorkflowNameError(str(error)) from None
 
     def _path(self, name: str) -> Path:
         if not name.lower().endswith(".json"):
@@ -146,6 +237,23 @@ class WorkflowService:
         return self.types()
 
 
+def _encode(workflow: Any) -> bytes:
+    try:
+        return jsons.dumps(workflow, ascii_only=False, indent=1).encode()
+    except UnicodeEncodeError:  # lone surrogates, which JSON can only write escaped
+        return jsons.dumps(workflow, indent=1).encode()
+
+
+def as_workflow(value: Any, object_info: Mapping[str, Any]) -> Converted:
+    """`value`, in API format or in UI format, as a graph. Raises `GraphError`."""
+    if not is_ui(value):
+        return Converted(as_graph(value), [])
+    try:
+        return to_api(value, object_info)
+    except ConversionError as error:
+        raise GraphError(str(error)) from None
+
+
 def describe(graph: Graph) -> dict[str, str]:
     """What the author says of a workflow: ``_meta.cozygen`` (title, description, mode) of any node."""
     for node in graph.values():
@@ -161,8 +269,9 @@ def mode_of(graph: Graph) -> str | None:
     said = describe(graph).get("mode")
     if said in MODES:
         return said
-    kinds = {output.kind for output in form.outputs(graph)}
+    kinds = {output.kind for output in form.outputs(graph) or native_outputs(graph, {})}
     if not kinds:
         return None
-    source = "image" if any(f.type == "image" for f in form.fields(graph)) else "text"
+    declared = form.fields(graph)
+    source = "image" if any(item.type == "image" for item in declared or parameters(graph, {})) else "text"
     return f"{source}-to-{'video' if 'video' in kinds else 'image'}"

@@ -25,6 +25,7 @@ from cozygen.engines.base import (
 )
 from cozygen.settings import Settings
 from cozygen.storage.paths import Root
+from tests.api.declared import DeclaredClient
 
 Client = TestClient[Any, Any]
 MakeStudio = Callable[..., Awaitable[Client]]
@@ -80,7 +81,8 @@ class StillEngine:
     async def submit(self, submission: Submission) -> Accepted:
         if self.refusal is not None:
             raise self.refusal
-        self.submitted.append(submission)
+        if all(known.prompt_id != submission.prompt_id for known in self.submitted):
+            self.submitted.append(submission)
         return Accepted(submission.prompt_id, submission.number, [])
 
     async def cancel(self, prompt_id: str) -> bool:
@@ -128,7 +130,7 @@ async def studio(tmp_path: Path) -> AsyncIterator[MakeStudio]:
     async def make(*, engine: Any = None, **options: Any) -> Client:
         values: dict[str, Any] = {"data_dir": tmp_path / "data", "engine": "embedded", **options}
         settings = Settings(_env_file=None, **values)
-        client: Client = TestClient(TestServer(build_app(settings, engine or StillEngine(settings))))
+        client: Client = DeclaredClient(TestServer(build_app(settings, engine or StillEngine(settings))))
         await client.start_server()
         clients.append(client)
         return client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,19 @@ async def test_an_app_that_is_not_built_says_so(client: Client, built: Path) -> 
     response = await client.get("/cozygen/create")
     assert response.status == 503
     assert "npm run build" in (await response.json())["message"]
+
+
+async def test_files_that_come_by_the_hundred_are_logged_quietly(
+    client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, "cozygen.web.errors"):
+        for path in ("/cozygen/assets/main-1a2b.js", "/cozygen/assets/none.js", "/cozygen/hello"):
+            await client.get(path)
+    levels = {
+        record.getMessage().rpartition(" ms")[0].rpartition(" ")[0]: record.levelname for record in caplog.records
+    }
+    assert levels == {
+        "GET /cozygen/assets/main-1a2b.js 200": "DEBUG",
+        "GET /cozygen/assets/none.js 404": "INFO",
+        "GET /cozygen/hello 200": "INFO",
+    }

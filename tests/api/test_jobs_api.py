@@ -139,6 +139,7 @@ async def test_a_failed_job_names_the_node(bench: Bench) -> None:
         ({"workflow": "gone.json"}, 404, "workflow"),
         ({"workflow": "../try.json"}, 404, "workflow"),
         ({"workflow": "try.json", "values": []}, 400, "values"),
+        ({"workflow": "try.json", "values": {str(n): n for n in range(5001)}}, 400, "values"),
         ({"workflow": "try.json", "count": 0}, 400, "count"),
         ({"workflow": "try.json", "count": 1001}, 400, "count"),
         ({"workflow": "try.json", "count": "3"}, 400, "count"),

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from cozygen import __version__, cli
 from cozygen.app import SECTIONS
 from cozygen.web.openapi import build_document, render_page
+from tests.api import declared
 from tests.api.conftest import Client, MakeStudio
 
 DOCUMENT = build_document(SECTIONS)
@@ -116,6 +117,28 @@ def test_errors_of_prompts_have_comfyuis_shape() -> None:
     }
     assert shapes["400"] == shapes["503"] == "#/components/schemas/PromptRefused"
     assert shapes["401"] == "#/components/schemas/ErrorBody"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "body"),
+    [
+        ("GET", "/cozygen/hello", 418, None),
+        ("GET", "/cozygen/hello", 200, {"status": "no"}),
+        ("GET", "/cozygen/hello", 200, {}),
+        ("GET", "/cozygen/api/jobs/some-id", 404, {"message": "no code"}),
+        ("HEAD", "/cozygen/hello", 404, None),
+        ("POST", "/api/prompt", 400, {"error": {"type": "x"}, "node_errors": {}}),
+    ],
+)
+def test_the_tests_notice_what_is_not_declared(method: str, path: str, status: int, body: Any) -> None:
+    with pytest.raises(AssertionError, match=method):
+        declared.check(method, path, status, body)
+
+
+def test_the_tests_know_the_paths() -> None:
+    declared.check("GET", "/cozygen/hello", 200, {"status": "ok"})
+    declared.check("GET", "/cozygen/api/jobs/some-id", 404, {"error": "not found"})
+    declared.check("GET", "/nowhere", 404, None)
 
 
 async def test_the_page_shows_everything(client: Client) -> None:

@@ -19,7 +19,8 @@ FINDINGS = """async () => (await axe.run()).violations.map(
 
 def violations(create: CreatePage) -> list[str]:
     """What axe-core finds wrong with the page as it stands; moving things have come to rest."""
-    create.page.evaluate(AXE.read_text("utf-8"))
+    # As a function's body: the value of the script would be the whole of axe, sent back piece by piece.
+    create.page.evaluate("() => {" + AXE.read_text("utf-8") + "}")
     found: list[str] = create.page.evaluate(FINDINGS)
     return found
 

@@ -98,3 +98,18 @@ async def test_only_so_many_batches_hang(monkeypatch: pytest.MonkeyPatch) -> Non
     async with asyncio.timeout(20):
         await asyncio.gather(*tasks)
     assert len(entered) == 8
+
+
+async def test_idle_threads_end_and_others_take_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cozygen.media.hop._LINGER_SECONDS", 0.01)
+    hop = ThreadHop()
+    async with asyncio.timeout(20):
+        for _ in range(3):
+            thread = await hop(threading.current_thread)
+            await asyncio.to_thread(thread.join)
+
+
+async def test_two_batches_one_after_the_other_share_a_thread() -> None:
+    hop = ThreadHop()
+    async with asyncio.timeout(20):
+        assert await hop(threading.current_thread) is await hop(threading.current_thread)

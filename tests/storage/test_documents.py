@@ -23,8 +23,8 @@ from cozygen.storage.documents import (
     DocumentInvalid,
     DocumentStore,
     DocumentUnavailable,
-    Json,
 )
+from cozygen.storage.jsons import Json
 from cozygen.storage.paths import BadName
 
 PACKAGE = Path(cozygen.__file__).parents[1]

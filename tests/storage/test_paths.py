@@ -7,6 +7,7 @@ import sys
 import time
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,28 @@ def test_links_that_stay_inside_are_allowed(root: Root) -> None:
     assert root.resolve("inner/picture.png").read_bytes() == b"inside"
     assert root.resolve("sub/back/sub/back/inner") == root.folder / "sub/back/sub/back/inner"
     assert root.resolve("gone") == root.folder / "gone"
+
+
+@pytest.mark.parametrize("given_path", ["", "sub", "sub/picture.png", "inner/picture.png", "sub/back", "inner"])
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_exists_is_found_with_its_status(house: Path, given_path: str, follow: bool) -> None:
+    root = Root(house / "out", follow_symlinks=follow)
+    path, status = root.find(given_path)
+    assert path == root.resolve(given_path)
+    assert os.path.samestat(status, path.stat())
+
+
+@pytest.mark.parametrize("given_path", ["none", "none/at all", "sub/none", "gone", "sub/picture.png/none"])
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_does_not_exist_is_not_found(house: Path, given_path: str, follow: bool) -> None:
+    with pytest.raises(OSError):
+        Root(house / "out", follow_symlinks=follow).find(given_path)
+
+
+def test_what_leads_out_is_not_found(root: Root) -> None:
+    for given_path in ("leak", "leak/key.txt", "../out", "sub/../.."):
+        with pytest.raises(PathOutside):
+            root.find(given_path)
 
 
 def test_the_root_may_be_a_link(house: Path) -> None:
@@ -344,6 +367,8 @@ def test_property_a_resolved_path_is_really_inside(house: Path, relative: str, w
     assert ".." not in path.parts
     assert root.resolve(root.relative(path)) == path
     path.exists()
+    with suppress(OSError):
+        assert root.find(relative)[0] == path
 
 
 @given(subfolder=PATHS, filename=PATHS)

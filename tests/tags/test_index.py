@@ -80,6 +80,7 @@ def test_overview() -> None:
 
 def test_an_empty_list() -> None:
     empty = TagIndex.build(TagList([]))
+    empty.prepare()
     assert search("x", empty) == search("", empty) == [] and empty.overview() == [] and empty.suggest("x") == []
 
 
@@ -151,6 +152,19 @@ def test_nothing_that_is_spelled_alike_is_passed_over(found: TagList, key: str, 
     index = TagIndex.build(found)
     alike = {number for number, name in enumerate(index.names) if OSA.distance(key.lower(), name.lower()) <= slips}
     assert alike <= set(index._perhaps_alike(key.lower(), slips).tolist())
+
+
+@pytest.mark.parametrize("span", [1, 7, 64])
+def test_the_places_of_pairs(span: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SPAN", span)
+    index = TagIndex.build(TagList(TAGS))
+    text = ("\n" + "\n".join(name.lower() for name in index.names) + "\n").encode()
+    places, begins = index._pair_places
+    for pair in {text[place : place + 2] for place in range(len(text) - 1)}:
+        key = pair[0] << 8 | pair[1]
+        found = places[begins[key] : begins[key + 1]].tolist()
+        assert found == [place for place in range(len(text) - 1) if text[place : place + 2] == pair]
+    assert begins[-1] == len(text) - 1
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), max_size=20))

@@ -77,10 +77,35 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List a folder, or everything below it
+         * List a folder, or everything below it, or what is looked for there
          * @description The answer is what is on disk at this moment, also when files were written by others.
          */
         get: operations["list_gallery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/complete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Complete a search of the gallery: keys, and their values by the number of files
+         * @description Words and `"phrases"` are looked for in prompts, file names, models, LoRAs and tags; `word*` is the beginning of a
+         *     word, `-` or `NOT` excludes, `OR` allows either, parentheses group. `key:value` is about one property:
+         *     `model: lora: sampler: scheduler: source: tag: album: folder: prompt: negative: name:` (names, `*` is anything),
+         *     `seed:`, `steps cfg guidance rating duration width height filesize` (`:20`, `>20`, `<=20`, `:5..7`),
+         *     `size:1024x1536`, `ratio:portrait` or `ratio:2:3`, `date:2026-10` (`date>=2026`, `date:2026-01..2026-03`,
+         *     `date:today`), `is:favorite|hidden|rated|tagged|image|video|audio`, `has:workflow|prompt|model|lora|tag|album`.
+         */
+        get: operations["complete_query"];
         put?: never;
         post?: never;
         delete?: never;
@@ -240,6 +265,264 @@ export interface paths {
         };
         /** How far the index of the gallery is */
         get: operations["gallery_index"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/marks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is noted of one file */
+        get: operations["get_marks"];
+        put?: never;
+        /** Make files favourites, rate, hide and tag them. It follows them wherever they are moved to */
+        post: operations["set_marks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take back what answered with this `undo`. The new `undo` does it again */
+        post: operations["undo"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/albums": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the albums */
+        get: operations["list_albums"];
+        put?: never;
+        /** Make an album, with files or without */
+        post: operations["make_album"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/albums/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Rename an album, or choose its cover */
+        put: operations["edit_album"];
+        post?: never;
+        /** Remove an album. Its files stay */
+        delete: operations["delete_album"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/albums/{id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the files of an album, in its order */
+        get: operations["list_album"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/albums/{id}/add": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put files into an album, at its end. Those that are in it already stay where they are */
+        post: operations["add_to_album"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/albums/{id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take files out of an album */
+        post: operations["remove_from_album"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/albums/{id}/order": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put files of an album, in the order of `items`, before one of the others, or at its end */
+        post: operations["order_album"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move files and folders into a folder. What is noted of them, and their prompts, go with them */
+        post: operations["move"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Copy files and folders into a folder. Copies are rated and tagged as what they are copies of */
+        post: operations["copy"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Rename a file or a folder, or many files by a pattern */
+        post: operations["rename"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a folder */
+        post: operations["make_folder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prepare a ZIP of files. It is made while it is fetched */
+        post: operations["prepare_download"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/download/{ticket}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Fetch a ZIP. Files that cannot be read, or stripped, are named in a text file in it */
+        get: operations["fetch_download"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Download one file. It is not encoded anew: without metadata, every pixel and sample is as it was */
+        get: operations["export"];
         put?: never;
         post?: never;
         delete?: never;
@@ -619,7 +902,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The form that a workflow's CozyGen nodes imply, with choices filled in */
+        /**
+         * The form of a workflow, with choices filled in
+         * @description What its CozyGen nodes declare; without any, what is inferred from its nodes; or what was exposed.
+         */
         get: operations["workflow_form"];
         put?: never;
         post?: never;
@@ -639,6 +925,79 @@ export interface paths {
         /** Samplers, schedulers, or the files of one of the engine's model folders */
         get: operations["get_choices"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the workflow in a file: as multipart field `file`, or as the body itself
+         * @description Nothing is stored. What it was made of is shown as a form, with all that stands in the way of a render.
+         */
+        post: operations["import_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/workflows/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep a workflow under a name. Another of that name is replaced only when `overwrite` says so */
+        post: operations["store_workflow"];
+        /** Move a workflow to the folder `.trash` in the workflows folder */
+        delete: operations["delete_workflow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/workflows/{name}/rename": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a workflow another name. Its mode, its presets and what is exposed of it come along */
+        post: operations["rename_workflow"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/workflows/{name}/exposed": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is exposed of a workflow, and all parameters that it has */
+        get: operations["get_exposed"];
+        /** Expose parameters of a workflow. The workflow's file stays as it is */
+        put: operations["put_exposed"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1612,6 +1971,91 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AlbumChanged
+         * @description The album as it is now.
+         */
+        AlbumChanged: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /** Undo */
+            undo: string | null;
+            album: components["schemas"]["AlbumInfo"];
+        };
+        /**
+         * AlbumEdit
+         * @description What to change of an album.
+         */
+        AlbumEdit: {
+            /**
+             * Name
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * @description a file of the album
+             * @default null
+             */
+            cover?: components["schemas"]["Place"] | null;
+        };
+        /**
+         * AlbumInfo
+         * @description An album. Times are seconds since the epoch.
+         */
+        AlbumInfo: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /**
+             * Count
+             * @description its files that are there
+             */
+            count: number;
+            cover: components["schemas"]["GalleryItem"] | null;
+            /** Created At */
+            created_at: number;
+            /** Updated At */
+            updated_at: number;
+        };
+        /**
+         * AlbumName
+         * @description An album.
+         */
+        AlbumName: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+        };
+        /**
+         * AlbumPage
+         * @description A page of an album, in its order.
+         */
+        AlbumPage: {
+            album: components["schemas"]["AlbumName"];
+            /** Items */
+            items: components["schemas"]["GalleryItem"][];
+            /** Page */
+            page: number;
+            /** Per Page */
+            per_page: number;
+            /** Total Pages */
+            total_pages: number;
+            /** Total Items */
+            total_items: number;
+        };
+        /**
+         * Albums
+         * @description All albums, by name.
+         */
+        Albums: {
+            /** Albums */
+            albums: components["schemas"]["AlbumInfo"][];
+        };
+        /**
          * AliasDocument
          * @description ``{"items": {name: text}, "categories": {name: category}, "categoryList": [...]}``, or ``{name: text}``.
          */
@@ -1664,12 +2108,49 @@ export interface components {
             range?: components["schemas"]["Range"] | null;
         };
         /**
+         * Changed
+         * @description It is done for `count` files.
+         */
+        Changed: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /** Undo */
+            undo: string | null;
+            /** Count */
+            count: number;
+            /**
+             * Missing
+             * @description the files of `items` that are not there, if any
+             * @default null
+             */
+            missing?: components["schemas"]["Place"][] | null;
+        };
+        /**
          * Choices
          * @description Names to choose from.
          */
         Choices: {
             /** Choices */
             choices: string[];
+        };
+        /**
+         * ChosenFiles
+         * @description Which files: `items`, or all that `select` finds.
+         */
+        ChosenFiles: {
+            /**
+             * Items
+             * @default null
+             */
+            items?: components["schemas"]["Place"][] | null;
+            /**
+             * @description at most 100000 files
+             * @default null
+             */
+            select?: components["schemas"]["Select"] | null;
         };
         /**
          * ClearBody
@@ -1776,6 +2257,36 @@ export interface components {
             type: "input" | "temp" | "output";
         };
         /**
+         * CompletionView
+         * @description A text that may take the place of the word that is being typed.
+         */
+        CompletionView: {
+            /** Text */
+            text: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "key" | "value";
+            /**
+             * Count
+             * @description files that it would find; null where nobody counts
+             */
+            count: number | null;
+        };
+        /**
+         * CompletionsView
+         * @description What may replace the characters of `q` from `start` to `end`.
+         */
+        CompletionsView: {
+            /** Start */
+            start: number;
+            /** End */
+            end: number;
+            /** Items */
+            items: components["schemas"]["CompletionView"][];
+        };
+        /**
          * Credentials
          * @description Who wants in.
          */
@@ -1826,26 +2337,6 @@ export interface components {
             subfolder?: string | null;
         };
         /**
-         * Deleted
-         * @description The file is in the trash.
-         */
-        Deleted: {
-            /**
-             * Ok
-             * @constant
-             */
-            ok: true;
-            /** Filename */
-            filename: string;
-            /** Subfolder */
-            subfolder: string;
-            /**
-             * Trash Id
-             * @description restores it
-             */
-            trash_id: string;
-        };
-        /**
          * DeletedAll
          * @description The files are in the trash.
          */
@@ -1863,6 +2354,55 @@ export interface components {
              * @default null
              */
             errors?: string[] | null;
+        };
+        /**
+         * Download
+         * @description Where the ZIP is fetched, as often as wanted until it expires.
+         */
+        Download: {
+            /** Url */
+            url: string;
+            /** Count */
+            count: number;
+            /**
+             * Size
+             * @description bytes of the files
+             */
+            size: number;
+            /**
+             * Expires In
+             * @description seconds
+             */
+            expires_in: number;
+            /**
+             * Missing
+             * @description the files of `items` that are not there, if any
+             * @default null
+             */
+            missing?: components["schemas"]["Place"][] | null;
+        };
+        /**
+         * DownloadBody
+         * @description Which files.
+         */
+        DownloadBody: {
+            /**
+             * Items
+             * @default null
+             */
+            items?: components["schemas"]["Place"][] | null;
+            /**
+             * @description at most 100000 files
+             * @default null
+             */
+            select?: components["schemas"]["Select"] | null;
+            /**
+             * Metadata
+             * @description `strip`: without prompts, workflows and all else; pixels stay
+             * @default keep
+             * @enum {string}
+             */
+            metadata?: "keep" | "strip";
         };
         /**
          * Emptied
@@ -1945,6 +2485,142 @@ export interface components {
             text: string;
         };
         /**
+         * ExposedModel
+         * @description One parameter, and how it is shown; what is left out stays as it is.
+         */
+        ExposedModel: {
+            /** Node Id */
+            node_id: string;
+            /** Input */
+            input: string;
+            /**
+             * Label
+             * @default null
+             */
+            label?: string | null;
+            /**
+             * Group
+             * @default null
+             */
+            group?: string | null;
+            /**
+             * Row
+             * @default null
+             */
+            row?: string | null;
+            /**
+             * Min
+             * @default null
+             */
+            min?: number | null;
+            /**
+             * Max
+             * @default null
+             */
+            max?: number | null;
+            /**
+             * Step
+             * @default null
+             */
+            step?: number | null;
+            /**
+             * Choices
+             * @default null
+             */
+            choices?: string[] | null;
+            /**
+             * Multiline
+             * @default null
+             */
+            multiline?: boolean | null;
+        };
+        /**
+         * ExposureBody
+         * @description All that is exposed, in order. No fields: the form as it is without.
+         */
+        ExposureBody: {
+            /** Fields */
+            fields: components["schemas"]["ExposedModel"][];
+            /**
+             * Rest
+             * @description what becomes of all other parameters
+             * @default folded
+             * @enum {string}
+             */
+            rest?: "folded" | "hidden";
+        };
+        /**
+         * ExposureView
+         * @description What is exposed of a workflow, and what could be.
+         */
+        ExposureView: {
+            /** Workflow */
+            workflow: string;
+            /** Fields */
+            fields: components["schemas"]["ExposedModel"][];
+            /**
+             * Rest
+             * @enum {string}
+             */
+            rest: "folded" | "hidden";
+            /** Available */
+            available: components["schemas"]["FormFieldModel"][];
+        };
+        /**
+         * FacetValue
+         * @description A value, and how many files have it.
+         */
+        FacetValue: {
+            /** Value */
+            value: string | number;
+            /** Count */
+            count: number;
+        };
+        /**
+         * FilePair
+         * @description Where a file was, or what it is a copy of, and where it is now.
+         */
+        FilePair: {
+            before: components["schemas"]["Place"];
+            after: components["schemas"]["Place"];
+        };
+        /**
+         * FolderBody
+         * @description A folder to be made.
+         */
+        FolderBody: {
+            /**
+             * Path
+             * @description relative; folders above it are made too
+             */
+            path: string;
+        };
+        /**
+         * FolderMade
+         * @description The folder is there.
+         */
+        FolderMade: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /** Undo */
+            undo: string | null;
+            /** Path */
+            path: string;
+        };
+        /**
+         * FolderPair
+         * @description The same of a folder, as paths.
+         */
+        FolderPair: {
+            /** Before */
+            before: string;
+            /** After */
+            after: string;
+        };
+        /**
          * Forgotten
          * @description How much is gone.
          */
@@ -2020,6 +2696,18 @@ export interface components {
             can_bypass: boolean;
             /** Priority */
             priority: number;
+            /**
+             * Group
+             * @description the heading that it stands under; `more` is shown folded
+             * @default null
+             */
+            group?: string | null;
+            /**
+             * Row
+             * @description fields of the same group and row stand side by side
+             * @default null
+             */
+            row?: string | null;
         };
         /**
          * FormOutputModel
@@ -2082,10 +2770,53 @@ export interface components {
             media_kind?: ("image" | "video" | "audio") | null;
             /** @default null */
             meta?: components["schemas"]["Meta"] | null;
+            /**
+             * Favorite
+             * @description only when it is one
+             * @default null
+             */
+            favorite?: boolean | null;
+            /**
+             * Rating
+             * @description 1..5; only when it is rated
+             * @default null
+             */
+            rating?: number | null;
+            /**
+             * Hidden
+             * @description only when its user has hidden it
+             * @default null
+             */
+            hidden?: boolean | null;
+            /**
+             * Tags
+             * @description its user's; only when there are some
+             * @default null
+             */
+            tags?: string[] | null;
+            /**
+             * Width
+             * @description pixels, where known; of searches only, as the next two
+             * @default null
+             */
+            width?: number | null;
+            /**
+             * Height
+             * @default null
+             */
+            height?: number | null;
+            /**
+             * Duration
+             * @description seconds, where known
+             * @default null
+             */
+            duration?: number | null;
         };
         /**
          * GalleryPage
-         * @description One page: folders first, then files, both newest first, then by name.
+         * @description One page: folders first, then files, both newest first, then by name, or as `sort` says.
+         *
+         *     What is searched for has neither folders nor an order by folders.
          */
         GalleryPage: {
             /** Items */
@@ -2103,6 +2834,20 @@ export interface components {
              * @description the first scan is under way: there may be more than is shown
              */
             indexing: boolean;
+            /**
+             * Next Cursor
+             * @description goes on after this page, whatever arrives; null at the end; only with `q`, `sort`, `cursor`
+             * @default null
+             */
+            next_cursor?: string | null;
+            /**
+             * Facets
+             * @description by keys of the search: at most 50 values of each, the most frequent first
+             * @default null
+             */
+            facets?: {
+                [key: string]: components["schemas"]["FacetValue"][];
+            } | null;
         };
         /**
          * GroupCancelled
@@ -2201,6 +2946,48 @@ export interface components {
              * @description the file; it must come first
              */
             image: string;
+        };
+        /**
+         * Imported
+         * @description A workflow that was found in a file. It is not stored yet.
+         */
+        Imported: {
+            /**
+             * Names
+             * @description names to store it under that are free
+             */
+            names: string[];
+            /**
+             * Source
+             * @description what it was found in: `json`, or the format of the picture, film or sound
+             */
+            source: string;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "api" | "ui";
+            /**
+             * Graph
+             * @description API format
+             */
+            graph: {
+                [key: string]: unknown;
+            };
+            /**
+             * Workflow
+             * @description UI format, where the file has it
+             */
+            workflow: {
+                [key: string]: unknown;
+            } | null;
+            form: components["schemas"]["Form"];
+            /** Problems */
+            problems: string[];
+            /** Missing Nodes */
+            missing_nodes: components["schemas"]["MissingNodeModel"][];
+            /** Missing Models */
+            missing_models: components["schemas"]["MissingFileModel"][];
         };
         /**
          * IndexProgress
@@ -2476,6 +3263,55 @@ export interface components {
             strength_clip: number | null;
         };
         /**
+         * MarkValues
+         * @description What to note. What is left out stays as it is.
+         */
+        MarkValues: {
+            /**
+             * Favorite
+             * @default null
+             */
+            favorite?: boolean | null;
+            /**
+             * Rating
+             * @default null
+             */
+            rating?: number | null;
+            /**
+             * Hidden
+             * @description hidden files are listed with `show_hidden` only
+             * @default null
+             */
+            hidden?: boolean | null;
+            /**
+             * Add Tags
+             * @default null
+             */
+            add_tags?: string[] | null;
+            /**
+             * Remove Tags
+             * @default null
+             */
+            remove_tags?: string[] | null;
+        };
+        /**
+         * MarksBody
+         * @description Which files, and what to note of them.
+         */
+        MarksBody: {
+            /**
+             * Items
+             * @default null
+             */
+            items?: components["schemas"]["Place"][] | null;
+            /**
+             * @description at most 100000 files
+             * @default null
+             */
+            select?: components["schemas"]["Select"] | null;
+            set: components["schemas"]["MarkValues"];
+        };
+        /**
          * Meta
          * @description How a file was generated, in brief.
          */
@@ -2499,6 +3335,83 @@ export interface components {
             has_prompt: true;
         };
         /**
+         * MissingFileModel
+         * @description A model, an input file or an option that the engine does not offer.
+         */
+        MissingFileModel: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "model" | "input" | "option";
+            /** Node Id */
+            node_id: string;
+            /** Class Type */
+            class_type: string;
+            /** Title */
+            title: string;
+            /** Input */
+            input: string;
+            /** Value */
+            value: string;
+            /**
+             * Close
+             * @description what the engine offers that is like it, the closest first
+             */
+            close: string[];
+        };
+        /**
+         * MissingNodeModel
+         * @description A node class that the engine does not know.
+         */
+        MissingNodeModel: {
+            /** Class Type */
+            class_type: string;
+            /** Title */
+            title: string;
+            /** Node Ids */
+            node_ids: string[];
+            /**
+             * Close
+             * @description classes with a name like it, the closest first
+             */
+            close: string[];
+        };
+        /**
+         * MoveBody
+         * @description Which files and folders, and where to.
+         */
+        MoveBody: {
+            /**
+             * Items
+             * @default null
+             */
+            items?: components["schemas"]["Place"][] | null;
+            /**
+             * @description at most 100000 files
+             * @default null
+             */
+            select?: components["schemas"]["Select"] | null;
+            /**
+             * Folders
+             * @description paths of folders, which go as a whole
+             * @default []
+             */
+            folders?: string[];
+            /**
+             * To
+             * @description the folder that they are put into; empty: the gallery's own
+             */
+            to: string;
+            /**
+             * Conflict
+             * @description what to do where a name is taken: add a number to it, or do nothing at all
+             * @default rename
+             * @enum {string}
+             */
+            conflict?: "rename" | "refuse";
+        };
+        /**
          * MoveRequest
          * @description Where to: the `front` or `end` of the line, or next to another waiting job.
          */
@@ -2520,10 +3433,77 @@ export interface components {
             after?: string | null;
         };
         /**
+         * Moved
+         * @description What was done; what is not in it was where it belongs already.
+         */
+        Moved: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /** Undo */
+            undo: string | null;
+            /** Files */
+            files: components["schemas"]["FilePair"][];
+            /** Folders */
+            folders: components["schemas"]["FolderPair"][];
+            /**
+             * Missing
+             * @description the files of `items` that are not there, if any
+             * @default null
+             */
+            missing?: components["schemas"]["Place"][] | null;
+            /**
+             * Errors
+             * @description a sentence for each that could not be moved, if any
+             * @default null
+             */
+            errors?: string[] | null;
+        };
+        /**
          * Names
          * @description A list of names.
          */
         Names: string[];
+        /**
+         * NewAlbum
+         * @description An album to be made, empty without `items` and `select`.
+         */
+        NewAlbum: {
+            /**
+             * Items
+             * @default null
+             */
+            items?: components["schemas"]["Place"][] | null;
+            /**
+             * @description at most 100000 files
+             * @default null
+             */
+            select?: components["schemas"]["Select"] | null;
+            /** Name */
+            name: string;
+        };
+        /**
+         * NotesView
+         * @description What is noted of a file.
+         */
+        NotesView: {
+            /** Filename */
+            filename: string;
+            /** Subfolder */
+            subfolder: string;
+            /** Favorite */
+            favorite: boolean;
+            /** Rating */
+            rating: number;
+            /** Hidden */
+            hidden: boolean;
+            /** Tags */
+            tags: string[];
+            /** Albums */
+            albums: components["schemas"]["AlbumName"][];
+        };
         /**
          * Ok
          * @description Done.
@@ -2541,6 +3521,40 @@ export interface components {
          */
         OpenApi: {
             [key: string]: unknown;
+        };
+        /**
+         * OrderBody
+         * @description Which files of an album go where.
+         */
+        OrderBody: {
+            /**
+             * Items
+             * @default null
+             */
+            items?: components["schemas"]["Place"][] | null;
+            /**
+             * @description at most 100000 files
+             * @default null
+             */
+            select?: components["schemas"]["Select"] | null;
+            /**
+             * @description the file that they are put before; null: at the end
+             * @default null
+             */
+            before?: components["schemas"]["Place"] | null;
+        };
+        /**
+         * Place
+         * @description A file of the gallery.
+         */
+        Place: {
+            /** Filename */
+            filename: string;
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
         };
         /**
          * Preset
@@ -2822,6 +3836,70 @@ export interface components {
             step?: number;
         };
         /**
+         * RenameBody
+         * @description A file (`filename`, `subfolder`) or a `folder`, and its new `name`; or `items` or `select`, and a `pattern`.
+         */
+        RenameBody: {
+            /**
+             * Items
+             * @default null
+             */
+            items?: components["schemas"]["Place"][] | null;
+            /**
+             * @description at most 100000 files
+             * @default null
+             */
+            select?: components["schemas"]["Select"] | null;
+            /**
+             * Filename
+             * @default null
+             */
+            filename?: string | null;
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
+            /**
+             * Folder
+             * @default null
+             */
+            folder?: string | null;
+            /**
+             * Name
+             * @description of a file: its extension stays
+             * @default null
+             */
+            name?: string | null;
+            /**
+             * Pattern
+             * @description `{name}` (the old one), `{n}` or `{n:4}` (counts), `{date}`, `{time}`; extensions stay
+             * @default null
+             */
+            pattern?: string | null;
+            /**
+             * Start
+             * @description the first `{n}`
+             * @default 1
+             */
+            start?: number;
+            /**
+             * Conflict
+             * @description what to do where a name is taken: add a number to it, or do nothing at all
+             * @default rename
+             * @enum {string}
+             */
+            conflict?: "rename" | "refuse";
+        };
+        /**
+         * RenameRequest
+         * @description The new name.
+         */
+        RenameRequest: {
+            /** To */
+            to: string;
+        };
+        /**
          * RestoreBody
          * @description Which files: by `ids`, or the one that was deleted last from a place.
          */
@@ -2886,6 +3964,38 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * Select
+         * @description All files that a search finds, as the listing would show them.
+         */
+        Select: {
+            /**
+             * Q
+             * @default
+             */
+            q?: string;
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
+            /**
+             * Recursive
+             * @default true
+             */
+            recursive?: boolean;
+            /**
+             * Show Hidden
+             * @default false
+             */
+            show_hidden?: boolean;
+            /**
+             * Kind
+             * @default all
+             * @enum {string}
+             */
+            kind?: "all" | "image" | "video" | "audio";
         };
         /**
          * SignedIn
@@ -2962,6 +4072,33 @@ export interface components {
             engine: components["schemas"]["EngineState"];
             /** Auth Enabled */
             auth_enabled: boolean;
+        };
+        /**
+         * StoreRequest
+         * @description A workflow to keep.
+         */
+        StoreRequest: {
+            /**
+             * Workflow
+             * @description API format, or UI format, which is converted for each use
+             */
+            workflow: {
+                [key: string]: components["schemas"]["JsonValue"];
+            };
+            /**
+             * Overwrite
+             * @description replace the workflow that has the name
+             * @default false
+             */
+            overwrite?: boolean;
+        };
+        /**
+         * Stored
+         * @description The workflow is kept.
+         */
+        Stored: {
+            /** Name */
+            name: string;
         };
         /**
          * SummaryView
@@ -3194,6 +4331,27 @@ export interface components {
             };
         };
         /**
+         * UndoBody
+         * @description What to take back.
+         */
+        UndoBody: {
+            /** Token */
+            token: string;
+        };
+        /**
+         * Undoable
+         * @description It is done. `undo` takes it back; null: nothing has changed.
+         */
+        Undoable: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /** Undo */
+            undo: string | null;
+        };
+        /**
          * UpdateRequest
          * @description Which tags to fetch.
          */
@@ -3235,6 +4393,18 @@ export interface components {
             uses: number;
             /** Used At */
             used_at: number;
+        };
+        /**
+         * WorkflowFile
+         * @description A workflow as JSON (UI format or API format), or a picture, film or sound that carries one.
+         */
+        WorkflowFile: {
+            /**
+             * File
+             * Format: binary
+             * @description the file, with its name
+             */
+            file: string;
         };
         /**
          * WorkflowList
@@ -3282,6 +4452,39 @@ export interface components {
             };
             /** Choices */
             choices: ("text-to-image" | "text-to-video" | "image-to-image" | "image-to-video")[];
+        };
+        /**
+         * Deleted
+         * @description The file is in the trash.
+         */
+        cozygen__web__gallery__Deleted: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /** Filename */
+            filename: string;
+            /** Subfolder */
+            subfolder: string;
+            /**
+             * Trash Id
+             * @description restores it
+             */
+            trash_id: string;
+        };
+        /**
+         * Deleted
+         * @description The workflow is in the trash.
+         */
+        cozygen__web__importing__Deleted: {
+            /** Name */
+            name: string;
+            /**
+             * Trash
+             * @description where it is kept in the workflows folder
+             */
+            trash: string;
         };
     };
     responses: never;
@@ -3416,6 +4619,14 @@ export interface operations {
                 per_page?: number;
                 /** @description a new value has every file looked at again */
                 cache_bust?: string;
+                /** @description what is looked for, see `/cozygen/api/gallery/complete` */
+                q?: string;
+                /** @description `newest`, `oldest`, `name`, `size`, `rating`, `duration`, `relevance` or `random:<seed>` */
+                sort?: string;
+                /** @description `next_cursor` of the page before, which counts instead of `page` */
+                cursor?: string;
+                /** @description `1`, `true` or `True`: count models, LoRAs, months, ... of all that was found */
+                facets?: string;
             };
             header?: never;
             path?: never;
@@ -3432,7 +4643,7 @@ export interface operations {
                     "application/json": components["schemas"]["GalleryPage"];
                 };
             };
-            /** @description `bad paging`, or a wrong field */
+            /** @description `bad paging`, `invalid query` (`position` says where), `invalid sort`, `invalid cursor`, a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3461,6 +4672,48 @@ export interface operations {
             };
             /** @description No such folder */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    complete_query: {
+        parameters: {
+            query?: {
+                q?: string;
+                /** @description characters before the caret; default: all */
+                at?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompletionsView"];
+                };
+            };
+            /** @description `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3569,6 +4822,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -3599,7 +4861,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Deleted"];
+                    "application/json": components["schemas"]["cozygen__web__gallery__Deleted"];
                 };
             };
             /** @description `missing filename` or `invalid filename` */
@@ -3881,6 +5143,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Nothing of it is in the trash */
             404: {
                 headers: {
@@ -3941,6 +5212,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -3972,6 +5252,1206 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_marks: {
+        parameters: {
+            query?: {
+                filename?: string;
+                subfolder?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotesView"];
+                };
+            };
+            /** @description `missing filename`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_marks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarksBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description `missing items`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description None of the files is there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UndoBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undoable"];
+                };
+            };
+            /** @description A wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It was taken back already, or is more than seven days old */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be taken back as things are now */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_albums: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Albums"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAlbum"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumChanged"];
+                };
+            };
+            /** @description `missing items`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description None of the files is there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is an album of this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    edit_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlbumEdit"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumChanged"];
+                };
+            };
+            /** @description A wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such album, or the cover is not in it */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is an album of this name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Undoable"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such album */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_album: {
+        parameters: {
+            query?: {
+                /** @description from 1 */
+                page?: number;
+                /** @description clamped to 0..500; 0 is everything on one page */
+                per_page?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlbumPage"];
+                };
+            };
+            /** @description `bad paging` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such album */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_to_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenFiles"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description `missing items`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such album, or none of the files is there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_from_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenFiles"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description `missing items`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such album, or none of the files is there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    order_album: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description `missing items`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such album, or none of the files is there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    move: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Moved"];
+                };
+            };
+            /** @description `missing items`, `invalid name`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file or folder */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `exists`: with `refuse`, there is something of that name (`paths`); `cannot move`: the disk refuses */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    copy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MoveBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Moved"];
+                };
+            };
+            /** @description `missing items`, `invalid name`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file or folder */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `exists`: with `refuse`, there is something of that name (`paths`); `cannot move`: the disk refuses */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Moved"];
+                };
+            };
+            /** @description `missing items`, `invalid name`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file or folder */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `exists`: with `refuse`, there is something of that name (`paths`); `cannot move`: the disk refuses */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    make_folder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderMade"];
+                };
+            };
+            /** @description `invalid name`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A folder of the studio's own */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `exists`, or `cannot move`: the disk refuses */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    prepare_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DownloadBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Download"];
+                };
+            };
+            /** @description `missing items`, `invalid query`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description None of the files is there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    fetch_download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is nothing to fetch, or no longer */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    export: {
+        parameters: {
+            query?: {
+                filename?: string;
+                subfolder?: string;
+                /** @description `strip`: without prompts, workflows and all else; pixels stay */
+                metadata?: "keep" | "strip";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "*/*": string;
+                };
+            };
+            /** @description `missing filename`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the output folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `cannot strip`: metadata cannot be taken out of this file */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4057,6 +6537,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4162,6 +6651,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No such job */
             404: {
                 headers: {
@@ -4222,6 +6720,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4343,6 +6850,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No such job */
             404: {
                 headers: {
@@ -4437,6 +6953,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The engine failed */
             502: {
                 headers: {
@@ -4477,6 +7002,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4607,6 +7141,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4863,6 +7406,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description No such address */
             404: {
                 headers: {
@@ -4921,6 +7473,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5011,6 +7572,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     forget_prompt: {
@@ -5044,6 +7614,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5169,7 +7748,10 @@ export interface operations {
     };
     workflow_form: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description show the values of all nodes besides what CozyGen nodes declare */
+                inferred?: boolean;
+            };
             header?: never;
             path: {
                 name: string;
@@ -5276,6 +7858,413 @@ export interface operations {
             };
         };
     };
+    import_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["WorkflowFile"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description `no file`, `bad json`, `no workflow` or `bad workflow` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    store_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StoreRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stored"];
+                };
+            };
+            /** @description The name or the workflow cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such address */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is a workflow of that name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["cozygen__web__importing__Deleted"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such workflow */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk refuses */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename_workflow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenameRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stored"];
+                };
+            };
+            /** @description The name or the workflow cannot be used */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such workflow */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is a workflow of that name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk refuses */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_exposed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExposureView"];
+                };
+            };
+            /** @description Not JSON, or not a workflow */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such workflow */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    put_exposed: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ExposureBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExposureView"];
+                };
+            };
+            /** @description Not a workflow, or an entry does not fit it (`fields` says which) */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such workflow */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     get_aliases: {
         parameters: {
             query?: never;
@@ -5345,6 +8334,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -5389,6 +8387,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5542,6 +8549,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -5631,6 +8647,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description An update is running */
             409: {
                 headers: {
@@ -5671,6 +8696,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5742,6 +8776,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5840,6 +8883,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -5884,6 +8936,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5951,6 +9012,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -6011,6 +9081,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description Too large */
             413: {
                 headers: {
@@ -6064,6 +9143,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6133,6 +9221,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6399,6 +9496,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     login: {
@@ -6434,6 +9540,15 @@ export interface operations {
             };
             /** @description `invalid_credentials` */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6497,6 +9612,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignedOut"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };
@@ -6568,6 +9692,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A prompt with this `prompt_id` was queued before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptRefused"];
                 };
             };
             /** @description The body is too large */
@@ -6668,6 +9810,24 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A prompt with this `prompt_id` was queued before */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptRefused"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -6757,6 +9917,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6860,6 +10029,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -6927,6 +10105,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -6987,6 +10174,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7102,6 +10298,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
             /** @description The body is too large */
             413: {
                 headers: {
@@ -7185,6 +10390,15 @@ export interface operations {
             };
             /** @description Not signed in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
