@@ -17,10 +17,10 @@ from cozygen.storage.database import Database
 from cozygen.storage.documents import DocumentError, DocumentStore
 from cozygen.tags.model import TagFileError
 from cozygen.tags.service import TagService
+from cozygen.web import aliases
 from cozygen.workflows.presets import PresetService
-from cozygen.workflows.service import MODES, WorkflowService
+from cozygen.workflows.service import WorkflowService
 
-ALIASES = "aliases"
 _MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -94,7 +94,7 @@ def _aliases(documents: DocumentStore, data: Any) -> int:
         result["categoryList"] += [c for c in given["categoryList"] if c not in result["categoryList"]]
         return result
 
-    documents.update(ALIASES, change)
+    documents.update(aliases.DOCUMENT, change)
     return added
 
 
@@ -116,12 +116,7 @@ def _types(workflows: WorkflowService, data: Any) -> int:
     """Version 1 keeps the map under ``workflows``; a bare map is taken too."""
     given = _object(data)
     wrapped = given.get("workflows")
-    given = wrapped if isinstance(wrapped, dict) else given
-    known = workflows.types()
-    fresh = {name: mode for name, mode in given.items() if mode in MODES and name not in known}
-    for name, mode in fresh.items():
-        workflows.set_type(name, mode)
-    return len(fresh)
+    return workflows.add_types(wrapped if isinstance(wrapped, dict) else given)
 
 
 def _prompts(database: Path, data: Any) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from cozygen.storage.database import Database
+from cozygen.storage.database import Database, storable
 from cozygen.storage.tables import prompt_history, user_state
 
 MAX_STATE_BYTES = 1024 * 1024
@@ -108,7 +108,7 @@ class UserState:
 
     async def remember_prompts(self, user: str, workflow: str | None, texts: Iterable[tuple[str, str]]) -> None:
         """Note that prompts (field, text) were used. What is blank is no prompt."""
-        used = {_storable(text).strip(): _storable(field) for field, text in texts if text.strip()}
+        used = {storable(text).strip(): storable(field) for field, text in texts if text.strip()}
         if used:
             await self._db.write(lambda connection: self._remember(connection, user, workflow, used))
 
@@ -153,11 +153,6 @@ class UserState:
         if prompt_id is not None:
             statement = statement.where(prompt_history.c.id == prompt_id)
         return await self._db.write(lambda connection: connection.execute(statement).rowcount)
-
-
-def _storable(text: str) -> str:
-    """Text without lone surrogates, which JSON may carry and the database cannot."""
-    return text.encode("utf-8", "replace").decode()
 
 
 def _get(connection: Connection, user: str, key: str) -> Stored | None:

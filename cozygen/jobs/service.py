@@ -309,6 +309,10 @@ class JobService:
         """Take a user's jobs out of ``/history`` (all with None)."""
         await self._db.write(lambda connection: store.hide_history(connection, prompt_ids, user=user))
 
+    async def position(self, job: Job) -> int | None:
+        """Place of a job in the waiting line (1 = next); None when it does not wait."""
+        return await self._db.read(lambda connection: store.position(connection, job))
+
     async def positions(self) -> dict[str, int]:
         """The waiting line: job id -> place (1 = next)."""
         return await self._db.read(store.positions)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from cozygen.jobs.model import ACTIVE, Job, JobGroup, JobState, NewJob, output_files
+from cozygen.storage.database import storable
 from cozygen.storage.tables import job_groups, jobs, outputs, prompt_raw, studio_state
-
-T = TypeVar("T", str, str | None)
 
 _ACTIVE = [state.value for state in ACTIVE]
 
@@ -23,11 +22,11 @@ def add(connection: Connection, prompt_id: str, new: NewJob, number: float) -> N
         insert(jobs).values(
             id=prompt_id,
             user=new.user,
-            client_id=_storable(new.client_id),
+            client_id=storable(new.client_id),
             number=number,
             state=JobState.SUBMITTING.value,
-            workflow=_storable(new.workflow),
-            title=_storable(new.title),
+            workflow=storable(new.workflow),
+            title=storable(new.title),
             graph=new.graph,
             extra_data=new.extra_data,
             targets=new.partial_execution_targets or [],
@@ -42,11 +41,6 @@ def add(connection: Connection, prompt_id: str, new: NewJob, number: float) -> N
     )
     if new.prompt_raw:
         put_prompt_raw(connection, prompt_id, new.prompt_raw)
-
-
-def _storable(text: T) -> T:
-    """Text without lone surrogates, which JSON may carry and the database cannot."""
-    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
 
 
 def put_prompt_raw(connection: Connection, prompt_id: str, texts: dict[str, str]) -> None:

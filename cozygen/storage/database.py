@@ -21,6 +21,14 @@ class DatabaseTooNewError(Exception):
     """The file stands at a migration that this program does not know."""
 
 
+T_Text = TypeVar("T_Text", str, str | None)
+
+
+def storable(text: T_Text) -> T_Text:
+    """Text without lone surrogates, which JSON may carry and the database cannot. None stays."""
+    return text.encode("utf-8", "replace").decode() if isinstance(text, str) else text
+
+
 class Database:
     """Runs functions in transactions, off the event loop.
 

@@ -296,8 +296,7 @@ def _output(node_id: str, file: dict[str, str]) -> JobOutput:
 
 
 async def _view(call: Call[Any, Any], job: Job) -> JobView:
-    positions = await call.services.jobs.positions()
-    return job_view(job, positions.get(job.id), call.services.jobs)
+    return job_view(job, await call.services.jobs.position(job), call.services.jobs)
 
 
 @section.route(

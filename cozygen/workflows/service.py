@@ -218,10 +218,7 @@ class WorkflowService:
 
     def types(self) -> dict[str, str]:
         """Workflow name -> mode, as set by users."""
-        stored = self._documents.read(_TYPES, {})
-        if not isinstance(stored, dict):
-            return {}
-        return {str(name): mode for name, mode in stored.items() if mode in MODES}
+        return _modes(self._documents.read(_TYPES, {}))
 
     def set_type(self, name: str, mode: str) -> dict[str, str]:
         """Set (or with an empty mode remove) a workflow's mode; returns the whole map."""
@@ -233,8 +230,28 @@ class WorkflowService:
                 result[name] = mode
             return result
 
+        return _modes(self._documents.update(_TYPES, change))
+
+    def add_types(self, types: Mapping[Any, Any]) -> int:
+        """Give modes to workflows that have none yet, all at once; what is no mode is left out. How many."""
+        added = 0
+
+        def change(stored: Any) -> Any:
+            nonlocal added
+            known = _modes(stored)
+            fresh = {name: mode for name, mode in types.items() if mode in MODES and name not in known}
+            added = len(fresh)
+            return {**(stored if isinstance(stored, dict) else {}), **fresh}
+
         self._documents.update(_TYPES, change)
-        return self.types()
+        return added
+
+
+def _modes(stored: Any) -> dict[str, str]:
+    """The modes in a document of types; what is none is left out."""
+    if not isinstance(stored, dict):
+        return {}
+    return {str(name): mode for name, mode in stored.items() if mode in MODES}
 
 
 def _encode(workflow: Any) -> bytes:

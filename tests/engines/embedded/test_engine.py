@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,29 +19,7 @@ from cozygen.engines.base import (
     Submission,
 )
 from cozygen.engines.embedded.engine import EmbeddedEngine
-from tests.engines.embedded.real_engine import MODULE, ROOT, MakeStudio, Studio, node, showing
-
-
-@pytest.fixture
-async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeStudio]:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    studios: list[Studio] = []
-
-    async def make_one(extra_modules: Sequence[str] = (MODULE,), **options: Any) -> Studio:
-        places = tmp_path / "input", tmp_path / "output", tmp_path / "temp"
-        engine = EmbeddedEngine(*places, extra_modules=extra_modules, **options)
-        await engine.start()
-        studios.append(Studio(engine))
-        return studios[-1]
-
-    yield make_one
-    for studio in studios:
-        await studio.close()
-
-
-@pytest.fixture
-async def studio(make: MakeStudio) -> Studio:
-    return await make()
+from tests.engines.embedded.real_engine import MakeStudio, Studio, node, showing
 
 
 def conforms(engine: EmbeddedEngine) -> Engine:

@@ -7,10 +7,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -24,28 +22,6 @@ from cozygen.engines.base import (
 )
 from cozygen.engines.embedded.engine import EmbeddedEngine
 from tests.engines.embedded.real_engine import MODULE, ROOT, MakeStudio, Studio, node, showing
-
-
-@pytest.fixture
-async def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakeStudio]:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    studios: list[Studio] = []
-
-    async def make_one(extra_modules: Sequence[str] = (MODULE,), **options: Any) -> Studio:
-        places = tmp_path / "input", tmp_path / "output", tmp_path / "temp"
-        engine = EmbeddedEngine(*places, extra_modules=extra_modules, **options)
-        await engine.start()
-        studios.append(Studio(engine))
-        return studios[-1]
-
-    yield make_one
-    for studio in studios:
-        await studio.close()
-
-
-@pytest.fixture
-async def studio(make: MakeStudio) -> Studio:
-    return await make()
 
 
 async def test_a_node_that_does_not_hear_is_ended_with_its_process(make: MakeStudio) -> None:
