@@ -564,12 +564,14 @@ class Gallery:
 
         def look() -> Progress:
             self._ready.result()
+            # Asked first: a scan that ends in between would have its files counted neither as to come nor as unread.
+            complete = self._library.complete
             snapshot = self._library.snapshot
             return Progress(
                 folders=len(snapshot.tree.folders),
                 files=len(snapshot.columns),
                 unread=self._library.count_unread(),
-                complete=self._library.complete,
+                complete=complete,
                 watching=self._watcher.live,
             )
 
