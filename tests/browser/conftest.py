@@ -48,9 +48,10 @@ def browser() -> Iterator[Browser]:
     """One Chromium for the tests of a file. While it lives, its event loop bars asynchronous tests in this thread."""
     expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
-        # Containers have no user namespaces for the sandbox and little shared memory.
+        # Containers have no user namespaces for the sandbox and little shared memory; without a sandbox the zygotes
+        # serve nothing, and on some kernels they were seen spinning while they reap their children.
         chromium = playwright.chromium.launch(
-            executable_path=_chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=_chromium(), args=["--no-sandbox", "--no-zygote", "--disable-dev-shm-usage"]
         )
         yield chromium
         chromium.close()

@@ -1,6 +1,6 @@
 import type { paths } from './schema';
 
-type Method = 'get' | 'post';
+type Method = 'get' | 'post' | 'put' | 'delete';
 type PathsWith<M extends Method> = {
   [P in keyof paths]: paths[P][M] extends object ? P : never;
 }[keyof paths];
@@ -17,6 +17,8 @@ interface Options<Query> {
   path?: Record<string, string>;
   query?: Query;
   signal?: AbortSignal;
+  /** Goes on when the page is left; for small bodies. */
+  keepalive?: boolean;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -99,6 +101,7 @@ async function request(url: string, init: RequestInit, signal?: AbortSignal): Pr
     throw new ApiError(0, 'offline', error instanceof Error ? error.message : String(error));
   }
   if (!response.ok) throw refused(response.status, text);
+  if (response.status === 204) return undefined;
   try {
     return JSON.parse(text);
   } catch {
@@ -116,19 +119,54 @@ export async function get<P extends PathsWith<'get'>>(
   return answer as Answer<paths[P]['get']>;
 }
 
+type Sending<O> = Options<QueryOf<O>> & { body?: BodyOf<O> };
+
+async function send(method: string, path: string, options: Options<unknown> & { body?: unknown }): Promise<unknown> {
+  const init: RequestInit = { method, headers: { Accept: 'application/json' }, keepalive: options.keepalive ?? false };
+  const { body } = options;
+  if (body instanceof FormData) {
+    init.body = body;
+  } else if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { ...init.headers, 'Content-Type': 'application/json' };
+  }
+  return request(address(path, options.path, options.query as object | undefined), init, options.signal);
+}
+
 /** POST to a path of the API. Throws `ApiError`. */
 export async function post<P extends PathsWith<'post'>>(
   path: P,
-  options: Options<QueryOf<paths[P]['post']>> & { body?: BodyOf<paths[P]['post']> } = {},
+  options: Sending<paths[P]['post']> = {},
 ): Promise<Answer<paths[P]['post']>> {
-  const init: RequestInit = { method: 'POST', headers: { Accept: 'application/json' } };
-  if (options.body !== undefined) {
-    init.body = JSON.stringify(options.body);
-    init.headers = { ...init.headers, 'Content-Type': 'application/json' };
-  }
-  return (await request(address(path, options.path, options.query ?? {}), init, options.signal)) as Answer<
-    paths[P]['post']
-  >;
+  return (await send('POST', path, options)) as Answer<paths[P]['post']>;
+}
+
+/** PUT to a path of the API. Throws `ApiError`. */
+export async function put<P extends PathsWith<'put'>>(
+  path: P,
+  options: Sending<paths[P]['put']> = {},
+): Promise<Answer<paths[P]['put']>> {
+  return (await send('PUT', path, options)) as Answer<paths[P]['put']>;
+}
+
+/** DELETE a path of the API. Throws `ApiError`. */
+export async function remove<P extends PathsWith<'delete'>>(
+  path: P,
+  options: Sending<paths[P]['delete']> = {},
+): Promise<Answer<paths[P]['delete']>> {
+  return (await send('DELETE', path, options)) as Answer<paths[P]['delete']>;
+}
+
+/** POST a file as the form field `field`. Throws `ApiError`. */
+export async function postFile<P extends PathsWith<'post'>>(
+  path: P,
+  field: string,
+  file: File,
+  signal?: AbortSignal,
+): Promise<Answer<paths[P]['post']>> {
+  const body = new FormData();
+  body.append(field, file, file.name);
+  return (await send('POST', path, { body, ...(signal ? { signal } : {}) })) as Answer<paths[P]['post']>;
 }
 
 /**

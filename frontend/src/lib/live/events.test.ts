@@ -29,6 +29,9 @@ const handlers = {
   preview: vi.fn(),
   engine: vi.fn(),
   gallery: vi.fn(),
+  workflows: vi.fn(),
+  state: vi.fn(),
+  tags: vi.fn(),
   reset: vi.fn(),
 };
 const connected = vi.fn();

@@ -1,4 +1,4 @@
-import type { Engine, Job, JobProgress } from '../api/types';
+import type { Engine, Job, JobProgress, TagUpdate } from '../api/types';
 
 /** What the server tells over `/cozygen/api/events`. */
 export interface StudioEvents {
@@ -8,12 +8,26 @@ export interface StudioEvents {
   preview: { job_id: string; url: string };
   engine: Engine;
   gallery: { subfolder: string; mtime: number };
+  workflows: Record<string, never>;
+  state: { key: string; version: number };
+  tags: TagUpdate;
   reset: Record<string, never>;
 }
 
 type Handlers = { [Name in keyof StudioEvents]: (data: StudioEvents[Name]) => void };
 
-const NAMES: readonly (keyof StudioEvents)[] = ['hello', 'job', 'progress', 'preview', 'engine', 'gallery', 'reset'];
+const NAMES: readonly (keyof StudioEvents)[] = [
+  'hello',
+  'job',
+  'progress',
+  'preview',
+  'engine',
+  'gallery',
+  'workflows',
+  'state',
+  'tags',
+  'reset',
+];
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
 

@@ -1,6 +1,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import { get, post } from '../api/client';
-import type { Engine, Job, JobRequest } from '../api/types';
+import type { Engine, Job, JobRequest, TagUpdate } from '../api/types';
 import { EventConnection } from './events';
 import { isActive, mergeSnapshot, newestFirst, waitingLine } from './jobs';
 
@@ -9,6 +9,8 @@ const ACTIVE_PAGE = 200;
 const ACTIVE_PAGES = 5;
 
 type Finished = (job: Job) => void;
+type TagsUpdated = (update: TagUpdate) => void;
+type StateChanged = (key: string, version: number) => void;
 
 /** The live picture of the server: its jobs, its engine, and whether it is there at all. */
 export class Studio {
@@ -19,6 +21,8 @@ export class Studio {
   loaded = $state(false);
   /** Counts the changes of the output folder, whoever made them. */
   galleryChanges = $state(0);
+  /** Counts the changes of the workflows, whoever made them. */
+  workflowChanges = $state(0);
   failure = $state.raw<unknown>(null);
 
   readonly active = $derived(waitingLine(this.jobs.values()));
@@ -29,6 +33,8 @@ export class Studio {
   #clock = 0;
   #refreshes = 0;
   #listeners = new Set<Finished>();
+  #stateListeners = new Set<StateChanged>();
+  #tagListeners = new Set<TagsUpdated>();
   #connection = new EventConnection(
     '/cozygen/api/events',
     {
@@ -39,6 +45,9 @@ export class Studio {
       reset: () => void this.refresh(),
       engine: (engine) => (this.engine = engine),
       gallery: () => (this.galleryChanges += 1),
+      workflows: () => (this.workflowChanges += 1),
+      state: ({ key, version }) => this.#stateListeners.forEach((listener) => listener(key, version)),
+      tags: (update) => this.#tagListeners.forEach((listener) => listener(update)),
       job: (job) => this.#take(job),
       progress: ({ job_id, progress }) => this.#update(job_id, { status: 'running', position: null, progress }),
       preview: ({ job_id, url }) => this.#update(job_id, { preview: url }),
@@ -65,6 +74,18 @@ export class Studio {
   onFinished(listener: Finished): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Call `listener` whenever a value of the user's state changes, here or elsewhere; returns how to stop. */
+  onState(listener: StateChanged): () => void {
+    this.#stateListeners.add(listener);
+    return () => this.#stateListeners.delete(listener);
+  }
+
+  /** Call `listener` with every step of an update of the tag list; returns how to stop. */
+  onTags(listener: TagsUpdated): () => void {
+    this.#tagListeners.add(listener);
+    return () => this.#tagListeners.delete(listener);
   }
 
   /** Fetch what is active and what ended lately. */
