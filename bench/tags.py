@@ -51,8 +51,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=_ROUNDS, help=f"of all queries (default {_ROUNDS})")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cozygen-bench-") as folder:
-        path = options.list or _shared() or _made(Path(folder) / "made.csv")
-        names = _names(path)
+        path = options.list or shared_or_made(Path(folder))
+        names = names_of(path)
         report = Report(f"{len(names):,} tags of {path.name}, over HTTP")
         environment = {"COZYGEN_TAGS_FILE": str(path)}
         with Studio(Path(folder) / "data", environment=environment) as studio, studio.connect() as connection:
@@ -152,6 +152,11 @@ def _timed_post(connection: Connection, tags: Sequence[str]) -> float:
     return took
 
 
+def shared_or_made(folder: Path) -> Path:
+    """The list in the folder that COZYGEN_SHARED_DATA names, else one made in `folder`."""
+    return _shared() or _made(folder / "made.csv")
+
+
 def _shared() -> Path | None:
     folder = os.environ.get("COZYGEN_SHARED_DATA")
     path = Path(folder) / "danbooru.csv" if folder else None
@@ -172,7 +177,7 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _names(path: Path) -> list[str]:
+def names_of(path: Path) -> list[str]:
     """The names in a list, most used first."""
     from cozygen.tags.loaders import load
 

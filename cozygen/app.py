@@ -8,7 +8,7 @@ import re
 import sqlite3
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,19 @@ from cozygen.accounts.tokens import SignIn, signing_key
 from cozygen.engines.base import Engine
 from cozygen.gallery.curator import Curator
 from cozygen.gallery.download import Downloads
+from cozygen.gallery.fresh import Arrivals
+from cozygen.gallery.lineage import Lineage
+from cozygen.gallery.looker import Looker
+from cozygen.gallery.marks import OUTPUT
 from cozygen.gallery.organise import Organiser
+from cozygen.gallery.roots import INPUT, Galleries
 from cozygen.gallery.service import Gallery
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
+from cozygen.media.ahead import Ahead
 from cozygen.media.pool import MediaPool
 from cozygen.media.thumbs import ThumbnailStore
+from cozygen.models.library import ModelLibrary
 from cozygen.settings import Settings, without_password
 from cozygen.storage.database import Database, DatabaseTooNewError
 from cozygen.storage.documents import DocumentStore
@@ -35,6 +42,7 @@ from cozygen.tags.service import TagService
 from cozygen.tags.update import BackgroundUpdate, UpdateState
 from cozygen.web import (
     aliases,
+    alike,
     auth,
     download,
     events,
@@ -44,13 +52,20 @@ from cozygen.web import (
     inputs,
     jobs,
     library,
+    lineage,
+    models,
     openapi,
     organise,
     presets,
+    previews,
+    recipes,
     state,
     static,
+    storage,
     tags,
     thumbs,
+    timeline,
+    usage,
     workflows,
 )
 from cozygen.web import engine as engine_section
@@ -69,17 +84,25 @@ SECTIONS: Sequence[Section] = (
     gallery.section,
     library.section,
     organise.section,
+    lineage.section,
+    timeline.section,
+    alike.section,
     download.section,
+    recipes.section,
     jobs.section,
     events.section,
     state.section,
     workflows.section,
     importing.section,
+    models.section,
     aliases.section,
+    usage.section,
     tags.section,
     presets.section,
     inputs.section,
     thumbs.section,
+    previews.section,
+    storage.section,
     auth.section,
     engine_section.section,
     static.section,
@@ -90,6 +113,7 @@ HTTP_LIMITS: dict[str, Any] = {"max_line_size": 128 * 1024, "max_field_size": 32
 
 LOCAL_COMFYUI = "http://127.0.0.1:8188"
 EXAMPLE_IMAGE = "cozygen-example.png"
+_RECOVERY_SECONDS = 10.0
 
 
 class DataFolderInUseError(RuntimeError):
@@ -151,23 +175,20 @@ def build_services(settings: Settings, engine: Engine) -> Services:
     documents = DocumentStore(settings.data_dir / "documents")
     bus = EventBus()
     media = MediaPool()
+    thumbnails = ThumbnailStore(settings.data_dir / "thumbnails", media)
     tag_service = TagService(settings.data_dir / "tags", settings.tags_file)
-    follow = settings.follow_symlinks
-    outputs = Root(settings.outputs, follow_symlinks=follow)
-    files = Gallery(
-        outputs,
-        settings.data_dir,
-        trash_days=settings.trash_days,
-        on_change=lambda subfolder, mtime: bus.publish("gallery", {"subfolder": subfolder, "mtime": mtime}),
-        database=database,
-    )
+    galleries = build_galleries(settings, database, bus)
+    temp = Root(temp_folder(settings), follow_symlinks=False)
+    ancestry = Lineage(galleries, temp, database)
+    looker = Looker(galleries, media)
+    thumbnails.on_looks = looker.note
     return Services(
         settings=settings,
         database=database,
         documents=documents,
         engine=engine,
         bus=bus,
-        jobs=JobService(database, engine, bus),
+        jobs=JobService(database, engine, bus, on_queued=ancestry.record),
         workflows=WorkflowService(settings.workflows, documents),
         presets=PresetService(documents),
         wildcards=WildcardFolder(settings.data_dir / "wildcards"),
@@ -177,14 +198,44 @@ def build_services(settings: Settings, engine: Engine) -> Services:
         tag_update=BackgroundUpdate(tag_service, lambda state: _tell_tags(bus, state)),
         sockets=SocketHub(),
         media=media,
-        thumbs=ThumbnailStore(settings.data_dir / "thumbnails", media),
-        gallery=files,
-        curator=Curator(files, database),
-        organiser=Organiser(files, database),
+        thumbs=thumbnails,
+        ahead=Ahead(thumbnails),
+        models=ModelLibrary(settings.models),
+        galleries=galleries,
+        curator=Curator(galleries, database),
+        organisers={gallery.name: Organiser(gallery, database) for gallery in galleries},
         downloads=Downloads(),
-        outputs=outputs,
-        inputs=Root(settings.inputs, follow_symlinks=follow),
-        temp=Root(temp_folder(settings), follow_symlinks=False),
+        outputs=galleries.output.root,
+        inputs=galleries.get(INPUT).root,
+        lineage=ancestry,
+        looker=looker,
+        temp=temp,
+    )
+
+
+def build_galleries(
+    settings: Settings, database: Database, bus: EventBus | None = None, *, names: Collection[str] | None = None
+) -> Galleries:
+    """A gallery for each library, or for those of `names`; nothing is opened yet. Changes are told on `bus`."""
+
+    def build(name: str, folder: Path) -> Gallery:
+        about = {} if name == OUTPUT else {"root": name}
+
+        def tell(subfolder: str, mtime: float) -> None:
+            if bus is not None:
+                bus.publish("gallery", {"subfolder": subfolder, "mtime": mtime, **about})
+
+        return Gallery(
+            Root(folder, follow_symlinks=settings.follow_symlinks),
+            settings.data_dir,
+            name=name,
+            trash_days=settings.trash_days,
+            on_change=tell,
+            database=database,
+        )
+
+    return Galleries(
+        [build(name, folder) for name, folder in settings.libraries.items() if names is None or name in names]
     )
 
 
@@ -228,21 +279,36 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
     await asyncio.to_thread(_prepare, services, lock)
     services.jobs.listen(services.sockets.on_event)
     await services.jobs.start()
-    await services.organiser.recover()
-    await services.gallery.start()
-    seeding = asyncio.create_task(_seed_example(services))
+    await _recover(services)
+    await services.galleries.start()
+    services.looker.start()
+    background = [asyncio.create_task(_seed_example(services)), asyncio.create_task(_make_ahead(services))]
     try:
         yield
     finally:
-        seeding.cancel()
-        with suppress(asyncio.CancelledError):
-            await seeding
+        for task in background:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await services.ahead.close()
+        await services.looker.close()
         await services.tag_update.close()
         await services.jobs.close()
-        await services.gallery.close()
+        await services.galleries.close()
         await services.media.close()
         await asyncio.to_thread(services.database.close)
         lock.release()
+
+
+async def _recover(services: Services) -> None:
+    """Finish the moves that a crash interrupted. A disk that does not answer keeps nobody waiting: it has to wait."""
+    await services.curator.tidy()
+    for name, organiser in services.organisers.items():
+        try:
+            async with asyncio.timeout(None if name == OUTPUT else _RECOVERY_SECONDS):
+                await organiser.recover()
+        except TimeoutError:
+            log.warning("the library %s does not answer: what was interrupted there has to wait", name)
 
 
 def _prepare(services: Services, lock: FileLock) -> None:
@@ -281,6 +347,17 @@ def _open_database(database: Database) -> None:
             f"The database {database.path} cannot be opened: {reason}. Put a backup in its place, or move it away to "
             "start with an empty one; pictures and workflows are not in it."
         ) from error
+
+
+async def _make_ahead(services: Services) -> None:
+    """Have thumbnails made of what comes into the output folder."""
+    arrivals = Arrivals(services.galleries.output)
+    await arrivals.begin()
+    async with services.bus.listen() as listener:
+        while True:
+            notice = await listener.next()
+            if notice.name == "gallery" and "root" not in notice.data:
+                services.ahead.add(await arrivals.new())
 
 
 async def _seed_example(services: Services) -> None:

@@ -1,4 +1,4 @@
-"""The command line: `cozygen serve`, `doctor`, `index`, `tags`, `import-data`, `openapi`."""
+"""The command line: `cozygen serve`, `doctor`, `index`, `dedupe`, `tags`, `import-data`, `openapi`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ import json
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from cozygen import __version__
-from cozygen.settings import Settings, load_settings
+from cozygen.settings import Settings, library_pair, load_settings
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from cozygen.dedupe import Report
+    from cozygen.gallery.service import Gallery
 
 app = typer.Typer(
     help="CozyGen: a studio for people who make pictures and films with ComfyUI.",
@@ -35,6 +42,14 @@ _Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a fr
 _Engine = Annotated[str | None, typer.Option(help="auto, embedded, or the URL of a ComfyUI.  [default: auto]")]
 _Outputs = Annotated[Path | None, typer.Option(help="Where results are kept.  [default: DATA_DIR/output]")]
 _Inputs = Annotated[Path | None, typer.Option(help="Where inputs are kept.  [default: DATA_DIR/input]")]
+_Libraries = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--library-dir",
+        metavar="NAME=PATH",
+        help="A further folder that the gallery shows; can be given several times.",
+    ),
+]
 _Workflows = Annotated[Path | None, typer.Option(help="API-format workflows.  [default: DATA_DIR/workflows]")]
 _Data = Annotated[
     Path | None, typer.Option(help="Database, documents, thumbnails.  [default: the platform's data folder]")
@@ -58,6 +73,8 @@ def _settings(**options: Any) -> Settings:
     """Settings with command-line options on top; a wrong one ends the program with its name."""
     try:
         return load_settings(**options)
+    except SettingsError as error:
+        _fail(f"{error}", status=2)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_context=False, include_input=False):
             where = _where("_".join(str(part) for part in problem["loc"]), options)
@@ -69,8 +86,23 @@ def _where(name: str, options: dict[str, Any]) -> str:
     """How a setting can be given: always in the environment, some as options."""
     if not name:
         return ""
-    option = "--url" if name == "tags_url" else f"--{name.replace('_', '-')}"
+    special = {"tags_url": "--url", "library_dirs": "--library-dir"}
+    option = special.get(name, f"--{name.replace('_', '-')}")
     return f"{option} / COZYGEN_{name.upper()}: " if name in options else f"COZYGEN_{name.upper()}: "
+
+
+def _libraries(given: list[str] | None) -> dict[str, str] | None:
+    """The folders of ``--library-dir``, None without any; a wrong one ends the program."""
+    found: dict[str, str] = {}
+    for text in given or ():
+        try:
+            name, path = library_pair(text)
+        except ValueError as error:
+            _fail(f"--library-dir: {error}", status=2)
+        if name in found:
+            _fail(f"--library-dir: {name} is named twice", status=2)
+        found[name] = path
+    return found or None
 
 
 @app.command()
@@ -80,6 +112,7 @@ def serve(
     engine: _Engine = None,
     output_dir: _Outputs = None,
     input_dir: _Inputs = None,
+    library_dir: _Libraries = None,
     workflows_dir: _Workflows = None,
     data_dir: _Data = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
@@ -91,15 +124,18 @@ def serve(
         engine=engine,
         output_dir=output_dir,
         input_dir=input_dir,
+        library_dirs=_libraries(library_dir),
         workflows_dir=workflows_dir,
         data_dir=data_dir,
         log_level=log_level,
     )
+    from cozygen.allocator import economise
     from cozygen.app import DataFolderDamagedError, DataFolderInUseError
     from cozygen.app import serve as run
     from cozygen.logs import configure
 
     configure(settings.log_level, settings.log_format)
+    economise()
     sys.setswitchinterval(_SWITCH_SECONDS)
 
     def ready(url: str, chosen: str) -> None:
@@ -140,6 +176,7 @@ def doctor(
     engine: _Engine = None,
     output_dir: _Outputs = None,
     input_dir: _Inputs = None,
+    library_dir: _Libraries = None,
     workflows_dir: _Workflows = None,
     data_dir: _Data = None,
     host: _Host = None,
@@ -154,6 +191,7 @@ def doctor(
         engine=engine,
         output_dir=output_dir,
         input_dir=input_dir,
+        library_dirs=_libraries(library_dir),
         workflows_dir=workflows_dir,
         data_dir=data_dir,
     )
@@ -246,28 +284,46 @@ def index(
     check: Annotated[
         bool, typer.Option("--check", help="Compare the index with the disk, and change nothing.")
     ] = False,
+    root: Annotated[
+        str | None, typer.Option(help="Only this library: output, input, or the name of another.  [default: all]")
+    ] = None,
     output_dir: _Outputs = None,
+    input_dir: _Inputs = None,
+    library_dir: _Libraries = None,
     data_dir: _Data = None,
 ) -> None:
     """Index the gallery before the studio does. Interrupted, it goes on from there the next time."""
-    settings = _settings(output_dir=output_dir, data_dir=data_dir)
+    settings = _settings(
+        output_dir=output_dir, input_dir=input_dir, library_dirs=_libraries(library_dir), data_dir=data_dir
+    )
+    names = _roots(settings, root)
     if check:
-        _check_index(settings)
+        _check_indexes(settings, names)
         return
     from filelock import FileLock, Timeout
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    settings.outputs.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.data_dir, settings.outputs, settings.inputs):
+        folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(settings.data_dir / "studio.lock", timeout=0):
-            asyncio.run(_index(settings))
+            asyncio.run(_index(settings, names))
     except Timeout:
         _fail(f"A studio is running on {settings.data_dir}; it keeps its index by itself.", status=3)
     except KeyboardInterrupt:
         _fail("stopped; the next time goes on from here", status=130)
 
 
-async def _index(settings: Settings) -> None:
+def _roots(settings: Settings, wanted: str | None) -> list[str]:
+    """The libraries to index, the output folder last: what is said of it is what most people want to see."""
+    names = [*settings.library_dirs, "input", "output"]
+    if wanted is None:
+        return names
+    if wanted not in names:
+        _fail(f"--root: there is no library called {wanted}; there are {', '.join(names)}", status=2)
+    return [wanted]
+
+
+async def _index(settings: Settings, names: list[str]) -> None:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -277,54 +333,85 @@ async def _index(settings: Settings) -> None:
         TimeRemainingColumn,
     )
 
-    from cozygen.gallery.service import Gallery
+    from cozygen.app import build_galleries
     from cozygen.storage.database import Database
-    from cozygen.storage.paths import Root
 
     database = Database(settings.data_dir / "cozygen.db")
     await asyncio.to_thread(database.open)
-    root = Root(settings.outputs, follow_symlinks=settings.follow_symlinks)
-    gallery = Gallery(root, settings.data_dir, trash_days=settings.trash_days, database=database)
-    await gallery.start()
+    galleries = build_galleries(settings, database, names=names)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     try:
+        await galleries.start()
         with Progress(*columns, TimeRemainingColumn()) as bar:
-            looking = bar.add_task("folders", total=None)
-            reading = bar.add_task("files", total=None)
-            while True:
-                progress = await gallery.progress()
-                bar.update(looking, completed=progress.folders, total=progress.folders if progress.complete else None)
-                bar.update(reading, completed=progress.files - progress.unread, total=progress.files or None)
-                if progress.complete and not progress.unread:
-                    break
-                await asyncio.sleep(0.1)
-        typer.echo(f"{progress.files} files in {progress.folders} folders are indexed.")
+            said = await asyncio.gather(*(_index_one(galleries.get(name), bar) for name in names))
+        for text in said:
+            typer.echo(text)
     finally:
-        await gallery.close()
+        await galleries.close()
         await asyncio.to_thread(database.close)
 
 
-def _check_index(settings: Settings) -> None:
+async def _index_one(gallery: Gallery, bar: Progress) -> str:
+    """Wait until a library is indexed: what there is to say."""
+    if not (await gallery.reach()).available:
+        return f"{gallery.name}: {gallery.root.folder} is not there; it is indexed once it is."
+    about = _about(gallery.name)
+    looking = bar.add_task(f"{about}folders", total=None)
+    reading = bar.add_task(f"{about}files", total=None)
+    while True:
+        progress = await gallery.progress()
+        bar.update(looking, completed=progress.folders, total=progress.folders if progress.complete else None)
+        bar.update(reading, completed=progress.files - progress.unread, total=progress.files or None)
+        if progress.complete and not progress.unread:
+            return f"{about}{progress.files} files in {progress.folders} folders are indexed."
+        await asyncio.sleep(0.1)
+
+
+def _about(name: str) -> str:
+    """How a line about a library begins; the output folder goes without saying."""
+    return "" if name == "output" else f"{name}: "
+
+
+def _check_indexes(settings: Settings, names: list[str]) -> None:
+    """Compare the indexes with the disk. The program ends with status 1 when they differ."""
+    agree = True
+    for name in names:
+        folder = settings.libraries[name]
+        if name in settings.library_dirs and not folder.is_dir():
+            typer.echo(f"{name}: {folder} is not there.")
+            continue
+        agree &= _check_index(settings, name, folder)
+    if not agree:
+        typer.echo("A running studio takes this in by itself; so does `cozygen index`.")
+        raise typer.Exit(1)
+    typer.echo("They agree.")
+
+
+def _check_index(settings: Settings, name: str, folder: Path) -> bool:
+    """Compare one index with the disk: whether they agree."""
     from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
     from cozygen.gallery.check import NoIndex, check
-    from cozygen.gallery.service import own_folders
+    from cozygen.gallery.service import index_file, own_folders
     from cozygen.storage.paths import Root
 
-    root = Root(settings.outputs, follow_symlinks=settings.follow_symlinks)
+    root = Root(folder, follow_symlinks=settings.follow_symlinks)
+    about = _about(name)
     columns = (TextColumn("{task.description}"), TextColumn("{task.completed} folders"), TimeElapsedColumn())
     with Progress(*columns, transient=True) as bar:
         task = bar.add_task("comparing", total=None)
         try:
             found = check(
-                settings.data_dir / "index.db",
+                index_file(settings.data_dir, name),
                 root,
                 own_folders(root, settings.data_dir),
                 lambda folders: bar.update(task, completed=folders),
+                name=name,
             )
         except NoIndex as error:
-            _fail(str(error))
-    typer.echo(f"{found.files} files in {found.folders} folders were compared with the index.")
+            typer.echo(f"cozygen: {about}{error}", err=True)
+            return False
+    typer.echo(f"{about}{found.files} files in {found.folders} folders were compared with the index.")
     for text, paths in (
         ("not in the index", found.missing),
         ("in the index only", found.gone),
@@ -332,17 +419,98 @@ def _check_index(settings: Settings) -> None:
         ("folders that cannot be read", found.unreachable),
     ):
         if paths:
-            typer.echo(f"{text}: {len(paths)}")
+            typer.echo(f"{about}{text}: {len(paths)}")
             for path in paths[:20]:
-                typer.echo(f"  {path}")
+                typer.echo(f"  {path or '.'}")
     if found.unread:
-        typer.echo(f"not read yet: {found.unread}")
+        typer.echo(f"{about}not read yet: {found.unread}")
     if found.damage:
-        typer.echo(f"the index is damaged: {found.damage}")
-    if not found.agree:
-        typer.echo("A running studio takes this in by itself; so does `cozygen index`.")
+        typer.echo(f"{about}the index is damaged: {found.damage}")
+    return found.agree
+
+
+@app.command()
+def dedupe(
+    distance: Annotated[
+        int, typer.Option(help="Bits of 64 in which pictures that look alike differ at most.", min=0, max=10)
+    ] = 6,
+    trash: Annotated[
+        bool, typer.Option("--trash", help="Move copies to the trash. Of each content the best file stays.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    limit: Annotated[int, typer.Option(help="Groups that are shown, those first that waste most.", min=0)] = 20,
+    root: Annotated[str, typer.Option(help="The library: output, input, or the name of another.")] = "output",
+    output_dir: _Outputs = None,
+    input_dir: _Inputs = None,
+    library_dir: _Libraries = None,
+    data_dir: _Data = None,
+) -> None:
+    """Say which files are copies of each other or look alike, and what could be freed.
+
+    Every file is looked at once; interrupted, it goes on from there the next time. Of copies the favourite or best
+    rated one is best, else one with tags, else the oldest. What only looks alike is never moved.
+    """
+    settings = _settings(
+        output_dir=output_dir, input_dir=input_dir, library_dirs=_libraries(library_dir), data_dir=data_dir
+    )
+    _roots(settings, root)
+    from filelock import FileLock, Timeout
+
+    from cozygen.dedupe import NotThere
+    from cozygen.media.pool import MediaUnavailable
+
+    for folder in (settings.data_dir, settings.outputs, settings.inputs):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(settings.data_dir / "studio.lock", timeout=0):
+            report = asyncio.run(_dedupe(settings, root, distance, trash=trash, yes=yes))
+    except Timeout:
+        _fail(
+            f"A studio is running on {settings.data_dir}: ask it for /cozygen/api/gallery/duplicates, or stop it.",
+            status=3,
+        )
+    except NotThere as error:
+        _fail(str(error))
+    except MediaUnavailable as error:
+        _fail(f"pictures cannot be decoded: {error}")
+    except KeyboardInterrupt:
+        _fail("stopped; the next time goes on from here", status=130)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        for line in report.as_text(limit):
+            typer.echo(line)
+        if report.trashed is not None:
+            typer.echo(f"{len(report.trashed)} copies were moved to the trash.")
+    for problem in report.errors:
+        typer.echo(f"cozygen: {problem}", err=True)
+    if report.errors:
         raise typer.Exit(1)
-    typer.echo("They agree.")
+
+
+async def _dedupe(settings: Settings, name: str, distance: int, *, trash: bool, yes: bool) -> Report:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from cozygen.dedupe import amount, opened, survey, trash_copies
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("files", total=None)
+
+        def tell(what: str, done: int, total: int) -> None:
+            bar.update(task, description=f"files {what}", completed=done, total=total or None)
+
+        async with opened(settings, name, tell) as (gallery, looker):
+            report = await survey(gallery, looker, distance)
+            bar.stop()
+            question = f"Move {len(report.copies)} copies ({amount(report.spare)}) to the trash?"
+            if trash and report.copies and not yes:
+                trash = await asyncio.to_thread(typer.confirm, question, err=True)
+            if trash:
+                await trash_copies(gallery, report)
+            return report
 
 
 @app.command("import-data")

@@ -81,6 +81,14 @@ def _folders(settings: Settings) -> Iterator[Finding]:
     }
     for name, folder in folders.items():
         yield _folder(name, folder)
+    for name, folder in settings.library_dirs.items():
+        there = folder.is_dir()
+        text = f"{folder}{'' if there else ' is not there'}{_read_only(folder) if there else ''}"
+        yield Finding(f"Library {name}", there, text, "Plug its drive in, or leave it out; the studio starts without.")
+
+
+def _read_only(folder: Path) -> str:
+    return "" if os.access(folder, os.W_OK) else " (its files cannot be moved or deleted)"
 
 
 def _folder(name: str, folder: Path) -> Finding:

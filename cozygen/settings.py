@@ -6,14 +6,21 @@ that `cozygen serve` has as options can be given there; an option wins over the 
 
 from __future__ import annotations
 
+import json
+import os
+import re
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_LIBRARY_NAME = re.compile(r"[a-z0-9_-]{1,32}")
+_TAKEN_NAMES = ("output", "input", "temp", "directory")
 
 
 class Settings(BaseSettings):
@@ -35,6 +42,11 @@ class Settings(BaseSettings):
     )
     output_dir: Path | None = Field(None, description="Where results are kept. Default: `output` in the data folder.")
     input_dir: Path | None = Field(None, description="Where inputs are kept. Default: `input` in the data folder.")
+    library_dirs: Annotated[dict[str, Path], NoDecode] = Field(
+        default_factory=dict,
+        description="Further folders that the gallery shows, by their names: JSON, or `name=path` pairs separated as "
+        "in PATH.",
+    )
     workflows_dir: Path | None = Field(
         None, description="API-format workflows. Default: `workflows` in the data folder, filled with the starters."
     )
@@ -65,6 +77,23 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else Path(value).expanduser().absolute()
+
+    @field_validator("library_dirs", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        return _libraries(value) if isinstance(value, str) else value
+
+    @field_validator("library_dirs", mode="after")
+    @classmethod
+    def _named(cls, value: dict[str, Path]) -> dict[str, Path]:
+        for name, folder in value.items():
+            if not _LIBRARY_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a library: 1 to 32 of a-z, 0-9, _ and -")
+            if name in _TAKEN_NAMES:
+                raise ValueError(f"a library cannot be called {name}")
+            if not folder.parts or "\0" in str(folder):
+                raise ValueError(f"{name} needs the path of a folder")
+        return {name: folder.expanduser().absolute() for name, folder in value.items()}
 
     @field_validator("engine")
     @classmethod
@@ -99,6 +128,11 @@ class Settings(BaseSettings):
         return self._folder(self.input_dir, "input")
 
     @cached_property
+    def libraries(self) -> dict[str, Path]:
+        """The folders that the gallery shows, by the names of the libraries."""
+        return {"output": self.outputs, "input": self.inputs, **self.library_dirs}
+
+    @cached_property
     def workflows(self) -> Path:
         """The workflows folder in force."""
         return self._folder(self.workflows_dir, "workflows")
@@ -107,6 +141,35 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """The models folder in force."""
         return self._folder(self.models_dir, "models")
+
+
+def _libraries(text: str) -> dict[str, Any]:
+    """Names and paths, of a JSON object or of `name=path` pairs. Raises `ValueError`."""
+    if text.lstrip().startswith("{"):
+        try:
+            return _unique(json.loads(text, object_pairs_hook=list))
+        except json.JSONDecodeError as error:
+            raise ValueError(f"is not valid JSON: {error}") from None
+    return _unique(library_pair(part) for part in text.split(os.pathsep) if part.strip())
+
+
+def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, path in pairs:
+        if name in found:
+            raise ValueError(f"{name} is named twice")
+        if not isinstance(path, str):
+            raise ValueError(f"{name} needs the path of a folder")
+        found[name] = path
+    return found
+
+
+def library_pair(text: str) -> tuple[str, str]:
+    """The name and the path of ``name=path``. Raises `ValueError`."""
+    name, separator, path = text.partition("=")
+    if not separator or not path.strip():
+        raise ValueError(f"{text!r} is not name=path; a path with {os.pathsep} in it can be given as JSON")
+    return name.strip(), path.strip()
 
 
 def without_password(url: str) -> str:

@@ -70,6 +70,8 @@ WRONG = [
     (["--engine", "nonsense"], "--engine / COZYGEN_ENGINE: must be auto, embedded or an http(s) URL"),
     (["--engine", "ftp://x"], "--engine / COZYGEN_ENGINE"),
     (["--log-level", "loud"], "--log-level / COZYGEN_LOG_LEVEL"),
+    (["--library-dir", "Pics=x"], "--library-dir / COZYGEN_LIBRARY_DIRS: 'Pics' is no name of a library"),
+    (["--library-dir", "pics"], "--library-dir: 'pics' is not name=path"),
 ]
 
 
@@ -91,6 +93,8 @@ WRONG_VARIABLES = [
     ({"COZYGEN_AUTH_TTL": "1"}, "COZYGEN_AUTH_TTL: "),
     ({"COZYGEN_MAX_UPLOAD_MB": "x"}, "COZYGEN_MAX_UPLOAD_MB: "),
     ({"COZYGEN_LOG_FORMAT": "xml"}, "COZYGEN_LOG_FORMAT: "),
+    ({"COZYGEN_LIBRARY_DIRS": "output=/x"}, "--library-dir / COZYGEN_LIBRARY_DIRS: a library cannot be called output"),
+    ({"COZYGEN_LIBRARY_DIRS": '{"a": 1}'}, "--library-dir / COZYGEN_LIBRARY_DIRS"),
     ({"COZYGEN_AUTH_USER": "ada"}, "auth_user and auth_pass belong together"),
 ]
 

@@ -54,6 +54,17 @@ async def test_all_is_well(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "static"], "it only looks"
 
 
+async def test_a_library_on_a_drive_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = {"library_dirs": {"app": tmp_path / "static", "usb": tmp_path / "nowhere"}}
+    finding = await found(tmp_path, "Library app", **options)
+    assert (finding.ok, finding.text) == (True, str(tmp_path / "static"))
+    finding = await found(tmp_path, "Library usb", **options)
+    assert not finding.ok and finding.text.endswith("nowhere is not there") and "starts without" in finding.advice
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    finding = await found(tmp_path, "Library app", **options)
+    assert finding.ok and "cannot be moved or deleted" in finding.text
+
+
 def test_it_knows_every_library_that_is_needed() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
     # One with a condition is not needed everywhere.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 Graph = dict[str, dict[str, Any]]
 OutputType = Literal["output", "input", "temp"]
@@ -192,3 +192,11 @@ class Engine(Protocol):
 
     async def open_output(self, filename: str, subfolder: str, type: OutputType) -> LocalFile | RemoteFile | None:
         """One of the engine's files, None when absent. Callers have checked nothing: the engine confines the path."""
+
+
+@runtime_checkable
+class ModelReader(Protocol):
+    """An engine that reads the headers of model files where we cannot: on another machine."""
+
+    async def model_metadata(self, folder: str, name: str) -> dict[str, Any]:
+        """The ``__metadata__`` of a safetensors file, as ``/view_metadata/{folder}``; empty when there is none."""

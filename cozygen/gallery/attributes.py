@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -38,13 +38,20 @@ say how it was made."""
 _MOST = 2**31 - 1
 _REMEMBERED = 50_000
 
+BLOCK = 1 << 16
+"""Entries that are looked at in one go: what is worked out for them stays in the processor's cache, and takes no memory
+to speak of."""
+
 
 @dataclass(frozen=True)
 class Frame:
     """One entry a file. What is unknown is 0 for labels, -1 for `steps`, NaN for the other numbers.
 
+    Columns of labels are as wide as the number of labels needs. One of which nothing is known takes hardly any memory,
+    which is what most libraries have of films, ratings and guidance.
+
     `size` in bytes, -1 where there is no file of that id; `duration` in seconds; `rating` 0..5; `mark` is the number of
-    what its user noted, 0 for nothing.
+    what its user noted, 0 for nothing. `sight`, `phash` and `content`: see `cozygen.gallery.alike`.
     """
 
     size: NDArray[np.int64]
@@ -52,13 +59,16 @@ class Frame:
     steps: NDArray[np.int32]
     cfg: NDArray[np.float32]
     guidance: NDArray[np.float32]
-    dims: NDArray[np.int32]
-    sampler: NDArray[np.int32]
-    scheduler: NDArray[np.int32]
-    source: NDArray[np.int32]
+    dims: NDArray[np.unsignedinteger[Any]]
+    sampler: NDArray[np.unsignedinteger[Any]]
+    scheduler: NDArray[np.unsignedinteger[Any]]
+    source: NDArray[np.unsignedinteger[Any]]
     mark: NDArray[np.int32]
     rating: NDArray[np.uint8]
     flags: NDArray[np.uint8]
+    sight: NDArray[np.uint8]
+    phash: NDArray[np.uint64]
+    content: NDArray[np.uint64]
 
     def __len__(self) -> int:
         return len(self.size)
@@ -71,21 +81,31 @@ class Frame:
 
 _EMPTY: dict[str, tuple[Any, Any]] = {
     "size": (np.int64, -1),
+    **dict.fromkeys(SINGLE, (np.uint8, 0)),
     "duration": (np.float32, np.nan),
     "steps": (np.int32, -1),
     "cfg": (np.float32, np.nan),
     "guidance": (np.float32, np.nan),
     "rating": (np.uint8, 0),
     "flags": (np.uint8, 0),
+    "sight": (np.uint8, 0),
+    "phash": (np.uint64, 0),
+    "content": (np.uint64, 0),
 }
 
 
+def _column(name: str, length: int, kind: Any = None) -> NDArray[Any]:
+    """A column of which nothing is known. It is read-only where one value stands for all."""
+    usual, empty = _EMPTY.get(name, (np.int32, 0))
+    if empty == 0:
+        return np.zeros(length, kind or usual)  # the system gives memory when something is written
+    if name == "size":
+        return np.full(length, empty, usual)
+    return np.broadcast_to(np.array(empty, usual), (length,))
+
+
 def _frame(length: int) -> Frame:
-    columns = {}
-    for item in fields(Frame):
-        kind, empty = _EMPTY.get(item.name, (np.int32, 0))
-        columns[item.name] = np.full(length, empty, kind)
-    return Frame(**columns)
+    return Frame(**{item.name: _column(item.name, length) for item in fields(Frame)})
 
 
 class Labels:
@@ -94,6 +114,8 @@ class Labels:
     def __init__(self) -> None:
         self.names: list[str] = [""]
         self.folded: list[str] = [""]
+        self.table: NDArray[np.float64] | None = None
+        """For numbers that are worked out of the names; see `cozygen.gallery.search.sides`."""
         self._numbers: dict[str, int] = {}
 
     def number(self, name: str | None) -> int:
@@ -180,14 +202,20 @@ class Pairs:
     def counts(self, files: Mask, labels: int) -> NDArray[np.int64]:
         """How many of the files for which `files` is true have each label, of `labels` labels."""
         known, numbers = self.view()
-        chosen = np.take(files, known, mode="clip") & (known > 0) & (known < len(files))
-        return np.bincount(numbers[chosen], minlength=labels)[:labels]
+        found = np.zeros(labels, np.int64)
+        for start in range(0, len(known), BLOCK):
+            part = known[start : start + BLOCK]
+            chosen = look_up(files, part) & (part > 0)
+            # What is not chosen counts for the label 0, which stands for none: quicker than picking out the others.
+            found += np.bincount(numbers[start : start + BLOCK] * chosen, minlength=labels)[:labels]
+        found[:1] = 0
+        return found
 
     def with_labels(self, wanted: Mask, length: int) -> Mask:
         """For each file id below `length`, whether it has a label for which `wanted` is true."""
         known, numbers = self.view()
         found = np.zeros(length, np.bool_)
-        mine = known[_look_up(wanted, numbers)]
+        mine = known[look_up(wanted, numbers)]
         found[mine[mine < length]] = True
         found[:1] = False
         return found
@@ -202,8 +230,8 @@ class Pairs:
         return found
 
 
-def _look_up(table: Mask, numbers: NDArray[np.int32]) -> Mask:
-    """`table` at `numbers`; false beyond its end: labels that came since it was made."""
+def look_up(table: Mask, numbers: NDArray[Any]) -> Mask:
+    """`table` at `numbers`; false beyond its end: labels and files that came since it was made."""
     if not len(table):
         return np.zeros(len(numbers), np.bool_)
     found: Mask = np.take(table, numbers, mode="clip")
@@ -260,6 +288,8 @@ class Attributes:
         """Whether everything that the index knows is in here."""
         self.reach = 0
         """While it is being loaded: the highest id that has been."""
+        self.looks = 0
+        """Counts the changes of what files look like; 0: what the index knows of it is not in here yet."""
         self._parsed: dict[tuple[str, str], tuple[int, ...]] = {}
 
     def notes(self, ids: Sequence[int]) -> dict[int, Notes]:
@@ -311,10 +341,34 @@ class Attributes:
         """Make room for ids up to `highest`."""
         if highest < len(self.frame):
             return
-        larger = _frame(max(highest + 1, len(self.frame) * 5 // 4, 1024))
+        length = max(highest + 1, len(self.frame) * 5 // 4, 1024)
+        columns = {}
         for item in fields(Frame):
-            getattr(larger, item.name)[: len(self.frame)] = getattr(self.frame, item.name)
-        self.frame = larger
+            old = self.frame.number(item.name)
+            columns[item.name] = new = _column(item.name, length, old.dtype)
+            if old.flags.writeable and (old.any() or not new.flags.writeable):
+                columns[item.name] = new = _own(new)
+                new[: len(old)] = old
+        self.frame = Frame(**columns)
+
+    def _widen(self, name: str) -> None:
+        """Make room in a column for the number of any label."""
+        column = self.frame.number(name)
+        if len(self.labels[name]) - 1 > np.iinfo(column.dtype).max:
+            self._replace(name, column.astype(np.uint16 if column.dtype == np.uint8 else np.uint32))
+
+    def _set(self, name: str, at: Ids, values: NDArray[Any]) -> None:
+        """Write numbers into a column, NaN being what is not known."""
+        column = self.frame.number(name)
+        if not column.flags.writeable:
+            if np.isnan(values).all():
+                return
+            column = self._replace(name, _own(column))
+        column[at] = values
+
+    def _replace(self, name: str, column: NDArray[Any]) -> NDArray[Any]:
+        self.frame = replace(self.frame, **{name: column})
+        return column
 
     def admit(self, files: Iterable[tuple[int, int]]) -> None:
         """New files: id and size in bytes."""
@@ -334,22 +388,25 @@ class Attributes:
         (ids, widths, heights, durations, *names, steps, cfg, guidance, models, loras, workflows) = zip(
             *rows, strict=True
         )
-        frame, at = self.frame, np.array(ids, np.int64)
-        frame.duration[at] = _numbers(durations)
-        frame.cfg[at] = _numbers(cfg)
-        frame.guidance[at] = _numbers(guidance)
-        frame.steps[at] = [-1 if n is None else max(-_MOST, min(_MOST, n)) for n in steps]
-        dims = self.labels["dims"]
-        frame.dims[at] = [dims.number(f"{w}x{h}") if w and h else 0 for w, h in zip(widths, heights, strict=True)]
-        for kind, values in zip(("source", "sampler", "scheduler"), names, strict=True):
-            frame.number(kind)[at] = [self.labels[kind].number(value) for value in values]
+        at = np.array(ids, np.int64)
+        for name, numbers in (("duration", durations), ("cfg", cfg), ("guidance", guidance)):
+            self._set(name, at, _numbers(numbers))
+        if not self.frame.steps.flags.writeable:
+            self._replace("steps", _own(self.frame.steps))
+        self.frame.steps[at] = [-1 if n is None else max(-_MOST, min(_MOST, n)) for n in steps]
+        sizes = [f"{w}x{h}" if w and h else None for w, h in zip(widths, heights, strict=True)]
+        for kind, values in zip(("source", "sampler", "scheduler", "dims"), (*names, sizes), strict=True):
+            found = [self.labels[kind].number(value) for value in values]
+            self._widen(kind)
+            self.frame.number(kind)[at] = found
+        frame = self.frame
         marks = frame.flags[at] & (FAVORITE | HIDDEN)
         prompts = np.array([PROMPT if value is not None else 0 for value in models], np.uint8)
         frame.flags[at] = marks | prompts | np.array([WORKFLOW if value else 0 for value in workflows], np.uint8)
         for kind, texts in (("model", models), ("lora", loras)):
-            found = [(id, number) for id, text in zip(ids, texts, strict=True) for number in self._parse(kind, text)]
-            if found:
-                self.pairs[kind].extend(*zip(*found, strict=True))
+            pairs = [(id, number) for id, text in zip(ids, texts, strict=True) for number in self._parse(kind, text)]
+            if pairs:
+                self.pairs[kind].extend(*zip(*pairs, strict=True))
         self.version += 1
 
     def _parse(self, kind: str, text: str | None) -> tuple[int, ...]:
@@ -385,8 +442,9 @@ class Attributes:
         self.reserve(max(ids.values()))
         old, new = np.array(list(ids), np.int64), np.array(list(ids.values()), np.int64)
         for item in fields(Frame):
-            column = getattr(self.frame, item.name)
-            column[new] = column[old]
+            column = self.frame.number(item.name)
+            if column.flags.writeable:
+                column[new] = column[old]
         self.frame.mark[old] = 0
         self.frame.size[old] = -1
         for pairs in self.pairs.values():
@@ -423,6 +481,11 @@ class Attributes:
         bits = [(FAVORITE if one.favorite else 0) | (HIDDEN if one.hidden else 0) for one in noted.values()]
         frame.flags[ids] = frame.flags[ids] & (PROMPT | WORKFLOW) | np.array(bits, np.uint8)
         self.version += 1
+
+
+def _own(column: NDArray[Any]) -> NDArray[Any]:
+    """A column that can be written to."""
+    return column if column.flags.writeable else column.copy()
 
 
 def _numbers(values: Iterable[float | None]) -> NDArray[np.float32]:

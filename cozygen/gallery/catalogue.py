@@ -111,6 +111,11 @@ class Columns:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def highest(self) -> int:
+        """The highest id, 0 when there is no file."""
+        return int(self.ids.max()) if len(self.ids) else 0
+
     def without(self, ids: Iterable[int]) -> Columns:
         """These less the files with `ids`."""
         gone = np.fromiter(ids, np.int64)

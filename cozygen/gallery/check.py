@@ -9,8 +9,10 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cozygen.gallery.catalogue import within
 from cozygen.gallery.index import VERSION
-from cozygen.gallery.scan import Unreachable, read_folder
+from cozygen.gallery.marks import OUTPUT
+from cozygen.gallery.scan import Reading, Unreachable, read_folder
 from cozygen.storage.paths import Root
 
 
@@ -49,6 +51,8 @@ def check(
     root: Root,
     excluded: frozenset[str] = frozenset(),
     tell: Callable[[int], None] = lambda folders: None,
+    *,
+    name: str = OUTPUT,
 ) -> Findings:
     """Compare the index of a library with its folder. Blocking. `tell` hears of each folder that was looked at.
 
@@ -61,13 +65,13 @@ def check(
             version = connection.execute("PRAGMA user_version").fetchone()[0]
             if version != VERSION:
                 raise NoIndex("the index is of another version of the program; `cozygen index` makes a new one")
-            return _compare(connection, root, excluded, tell)
+            return _compare(connection, root, excluded, tell, name)
     except sqlite3.DatabaseError as error:
         raise NoIndex(f"the index cannot be read: {error}; the studio makes a new one at its next start") from None
 
 
 def _compare(
-    connection: sqlite3.Connection, root: Root, excluded: frozenset[str], tell: Callable[[int], None]
+    connection: sqlite3.Connection, root: Root, excluded: frozenset[str], tell: Callable[[int], None], name: str
 ) -> Findings:
     found = Findings()
     problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -76,16 +80,24 @@ def _compare(
     found.texts = connection.execute("SELECT count(*) FROM texts_docsize").fetchone()[0]
     known = dict(
         connection.execute(
-            "SELECT d.path, d.id FROM folders d JOIN roots r ON r.id = d.root WHERE r.name = 'output' AND r.path = ?",
-            (str(root.folder),),
+            "SELECT d.path, d.id FROM folders d JOIN roots r ON r.id = d.root WHERE r.name = ? AND r.path = ?",
+            (name, str(root.folder)),
         )
     )
-    for path, files in _folders(root, excluded, found):
+    if not known or _is_there(connection, root, name):
+        folders = _folders(root, excluded, found)
+    else:
+        found.unreachable.append("")
+        folders = iter(())
+    for path, reading in folders:
         found.folders += 1
         tell(found.folders)
         rows = _rows(connection, known.pop(path, None))
+        if reading.denied and (rows or any(within(below, path) for below in known)):
+            found.unreachable.append(path)
+            continue
         prefix = f"{path}/" if path else ""
-        for name, state in files.items():
+        for name, state in _states(reading).items():
             found.files += 1
             before = rows.pop(name, None)
             if before is None:
@@ -94,9 +106,21 @@ def _compare(
                 found.changed.append(prefix + name)
         found.gone += [prefix + name for name in rows]
     for path, id in known.items():
-        if not any(path == lost or path.startswith(f"{lost}/") for lost in found.unreachable):
+        if not any(within(path, lost) for lost in found.unreachable):
             found.gone += [f"{path}/{name}" if path else name for name in _rows(connection, id)]
     return found
+
+
+def _is_there(connection: sqlite3.Connection, root: Root, name: str) -> bool:
+    """Whether the library's folder is there, and no empty one in the place of a drive that has gone."""
+    try:
+        device = root.folder.stat().st_dev
+        with os.scandir(root.folder) as entries:
+            empty = next(entries, None) is None
+    except OSError:
+        return False
+    known = connection.execute("SELECT device FROM roots WHERE name = ?", (name,)).fetchone()[0]
+    return not empty or known in (0, device)
 
 
 def _rows(connection: sqlite3.Connection, folder: int | None) -> dict[str, tuple[int, int]]:
@@ -105,8 +129,13 @@ def _rows(connection: sqlite3.Connection, folder: int | None) -> dict[str, tuple
     return {name: (size, mtime_ns) for name, size, mtime_ns in rows}
 
 
-def _folders(root: Root, excluded: frozenset[str], found: Findings) -> Iterator[tuple[str, dict[str, tuple[int, int]]]]:
-    """Each folder on disk, with the size and time of its media files."""
+def _states(reading: Reading) -> dict[str, tuple[int, int]]:
+    """The size and time of the media files of a folder on disk."""
+    return {name: (state.size, state.mtime_ns) for name, state in reading.files.items() if state is not None}
+
+
+def _folders(root: Root, excluded: frozenset[str], found: Findings) -> Iterator[tuple[str, Reading]]:
+    """Each folder on disk."""
     pending: list[tuple[str, frozenset[int]]] = [("", frozenset())]
     while pending:
         path, above = pending.pop()
@@ -125,4 +154,4 @@ def _folders(root: Root, excluded: frozenset[str], found: Findings) -> Iterator[
             below = f"{path}/{name}" if path else name
             if below not in excluded:
                 pending.append((below, above | {reading.stamp.inode}))
-        yield path, {name: (state.size, state.mtime_ns) for name, state in reading.files.items() if state is not None}
+        yield path, reading

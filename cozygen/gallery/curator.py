@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from cozygen.gallery import marks, undo
 from cozygen.gallery.marks import Album, Step
-from cozygen.gallery.service import Chosen, Gallery, Item, Selection
+from cozygen.gallery.roots import Galleries, Gathered, Place, Wanted
+from cozygen.gallery.service import Item
 from cozygen.storage.database import Database
 
-_SOURCE = "output"
 _COVERS = 50
 """Items of an album that are tried for its cover, should the first ones have gone."""
+_PATIENCE = 4.0
+"""Seconds that somebody waits for all libraries to show a change; one on a disk that has gone may never do."""
 
 
 class NothingToUndo(LookupError):
@@ -60,7 +64,7 @@ class Done:
     """What was done: to how many files, where there was none, and what takes it back (None: nothing changed)."""
 
     count: int
-    missing: list[tuple[str, str]]
+    missing: list[Place]
     token: str | None
 
 
@@ -74,67 +78,92 @@ class AlbumView:
 
 
 class Curator:
-    """Notes of the files of a gallery."""
+    """Notes of the files of all libraries."""
 
-    def __init__(self, gallery: Gallery, database: Database) -> None:
-        self._gallery = gallery
+    def __init__(self, galleries: Galleries, database: Database) -> None:
+        self._galleries = galleries
         self._db = database
+        self._showing: set[asyncio.Task[None]] = set()
         # Two that note something of the same file for the first time must not both make a mark for it.
         self._lock = asyncio.Lock()
 
-    async def mark(self, user: str, selection: Selection, changes: Changes) -> Done:
-        """Note something of files. Raises `NothingChosen`, and what `Gallery.choose` does."""
+    async def mark(self, user: str, wanted: Wanted, changes: Changes) -> Done:
+        """Note something of files. Raises `NothingChosen`, and what `Galleries.choose` does."""
 
         def step(connection: Connection, ids: Sequence[int]) -> Step:
             add = tuple(marks.spelling(connection, tag) for tag in changes.add_tags)
             remove = tuple(marks.spelling(connection, tag) for tag in changes.remove_tags)
             return Changes(changes.favorite, changes.rating, changes.hidden, add, remove).step(ids)
 
-        chosen = await self._choose(selection)
-        return await self._apply(user, chosen, step, new=changes.is_new)
+        return await self._apply(user, await self._choose(wanted), step, new=changes.is_new)
 
-    async def _choose(self, selection: Selection) -> Chosen:
-        chosen = await self._gallery.choose(selection)
-        if not chosen.rows and (chosen.missing or selection.files is not None):
+    async def _choose(self, wanted: Wanted) -> Gathered:
+        chosen = await self._galleries.choose(wanted)
+        if not chosen.files and isinstance(wanted, Sequence):
             raise NothingChosen
         return chosen
 
     async def _apply(
-        self, user: str, chosen: Chosen, step: Callable[[Connection, Sequence[int]], Step], *, new: bool
+        self, user: str, chosen: Gathered, step: Callable[[Connection, Sequence[int]], Step], *, new: bool
     ) -> Done:
         """Apply a step to the marks of files. With `new` those get one that have none."""
         async with self._lock:
-            known = self._gallery.marks_of(chosen.rows)
-            unmarked = [row for row, mark in zip(chosen.rows, known, strict=True) if not mark]
-            identities = await self._gallery.identify(unmarked if new else [])
+            known = _marks_of(chosen)
+            unmarked = [
+                (gallery, [number for number in numbers if not known[number]])
+                for gallery, numbers in chosen.by_gallery()
+                if new
+            ]
+            identities = [
+                await gallery.identify([chosen.files[number].row for number in numbers])
+                for gallery, numbers in unmarked
+            ]
 
-            def write(connection: Connection) -> tuple[Step, str | None, list[int]]:
-                added = marks.create(connection, _SOURCE, identities)
-                fresh = iter(added)
-                ids = [mark or next(fresh, 0) for mark in known]
+            def write(connection: Connection) -> tuple[Step, str | None, dict[str, dict[int, int]]]:
+                ids, fresh = list(known), dict[str, dict[int, int]]()
+                for (gallery, numbers), files in zip(unmarked, identities, strict=True):
+                    made = marks.create(connection, gallery.name, files)
+                    for number, mark in zip(numbers, made, strict=True):
+                        ids[number] = mark
+                        fresh.setdefault(gallery.name, {})[mark] = chosen.files[number].row.id
                 inverse = marks.apply(connection, step(connection, [id for id in ids if id]))
                 token = undo.push(connection, user, "notes", inverse) if inverse else None
-                return inverse, token, added
+                return inverse, token, fresh
 
-            inverse, token, added = await self._db.write(write)
-            files = dict(zip(added, (row.id for row in unmarked), strict=False))
-            await self._show(inverse, files)
-        return Done(len(chosen.rows), chosen.missing, token)
+            inverse, token, fresh = await self._db.write(write)
+            await self._show(inverse, fresh)
+        return Done(len(chosen.files), chosen.missing, token)
 
-    async def _show(self, inverse: Step, files: dict[int, int] | None = None) -> None:
-        """Have the gallery show what has changed, which is what the inverse is about."""
-        files = files or {}
+    async def _show(self, inverse: Step, fresh: Mapping[str, Mapping[int, int]] | None = None) -> None:
+        """Have the galleries show what has changed, which is what the inverse is about.
 
-        def read(connection: Connection) -> tuple[list[marks.Mark], dict[int, str | None]]:
+        `fresh`: of each library, the new marks with the ids of their files.
+        """
+        fresh = fresh or {}
+
+        def read(connection: Connection) -> tuple[dict[str, list[marks.Mark]], dict[int, str | None]]:
             albums: dict[int, str | None] = dict.fromkeys(marks.albums_of(inverse))
             albums.update((album.id, album.name) for album in marks.list_albums(connection) if album.id in albums)
-            touched = [*marks.marks_of(inverse), *files]
+            touched = [*marks.marks_of(inverse), *(mark for files in fresh.values() for mark in files)]
             for album in inverse.get("drop", ()):
                 touched += marks.album_marks(connection, album)
-            return marks.load(connection, _SOURCE, list(dict.fromkeys(touched))), albums
+            ids = list(dict.fromkeys(touched))
+            return {name: marks.load(connection, name, ids) for name in self._galleries.names}, albums
 
         changed, albums = await self._db.read(read)
-        await self._gallery.show_notes(changed, files, albums)
+        showing = [
+            asyncio.create_task(gallery.show_notes(changed[gallery.name], fresh.get(gallery.name, {}), albums))
+            for gallery in self._galleries
+            if changed[gallery.name] or albums
+        ]
+        if not showing:
+            return
+        self._showing.update(showing)
+        for task in showing:
+            task.add_done_callback(self._showing.discard)
+        done, _ = await asyncio.wait(showing, timeout=_PATIENCE)
+        for task in done:
+            task.result()
 
     # Albums
 
@@ -145,15 +174,29 @@ class Curator:
             return marks.list_albums(connection), marks.first_marks(connection, _COVERS)
 
         albums, first = await self._db.read(read)
-        counts = self._gallery.album_counts()
+        counts = Counter[str]()
+        for gallery in self._galleries:
+            counts.update(gallery.album_counts())
         covers: dict[int, int] = {}
         for album in albums:
             wanted = [*([] if album.cover is None else [album.cover]), *first.get(album.id, ())]
-            present = next((mark for mark in wanted if self._gallery.has_file(mark)), None)
+            present = next((mark for mark in wanted if self._has_file(mark)), None)
             if present is not None:
                 covers[album.id] = present
-        items = await self._gallery.items_of_marks(list(covers.values()))
-        return [AlbumView(album, counts.get(album.name, 0), items.get(covers.get(album.id, 0))) for album in albums]
+        items = await self._items_of_marks(list(covers.values()))
+        return [AlbumView(album, counts[album.name], items.get(covers.get(album.id, 0))) for album in albums]
+
+    def _has_file(self, mark: int) -> bool:
+        return any(gallery.has_file(mark) for gallery in self._galleries)
+
+    async def _items_of_marks(self, ids: Sequence[int]) -> dict[int, Item]:
+        """The files of marks, wherever they are, without those that are gone."""
+        found: dict[int, Item] = {}
+        for gallery in self._galleries:
+            mine = [mark for mark in ids if gallery.has_file(mark)]
+            if mine:
+                found.update(await gallery.items_of_marks(mine))
+        return found
 
     async def album(self, id: int) -> AlbumView:
         """One album. Raises `AlbumMissing`."""
@@ -169,12 +212,12 @@ class Curator:
             return marks.get_album(connection, id), marks.album_marks(connection, id)
 
         album, ordered = await self._db.read(read)
-        items = await self._gallery.items_of_marks(ordered)
+        items = await self._items_of_marks(ordered)
         return album, [items[mark] for mark in ordered if mark in items]
 
-    async def make_album(self, user: str, name: str, selection: Selection | None) -> tuple[int, Done]:
-        """A new album, with files: its id. Raises `AlbumExists`, `NothingChosen`, and what `Gallery.choose` does."""
-        chosen = Chosen([], []) if selection is None else await self._choose(selection)
+    async def make_album(self, user: str, name: str, wanted: Wanted | None) -> tuple[int, Done]:
+        """A new album, with files: its id. Raises `AlbumExists`, `NothingChosen`, and what `Galleries.choose` does."""
+        chosen = Gathered() if wanted is None else await self._choose(wanted)
         made: list[int] = []
 
         def step(connection: Connection, ids: Sequence[int]) -> Step:
@@ -186,10 +229,10 @@ class Curator:
         return made[-1], done
 
     async def edit_album(
-        self, user: str, id: int, *, name: str | None = None, cover: tuple[str, str] | None = None
+        self, user: str, id: int, *, name: str | None = None, cover: Place | None = None
     ) -> str | None:
         """Rename an album, choose its cover. Raises `AlbumMissing`, `AlbumExists` and `NothingChosen`."""
-        chosen = Chosen([], []) if cover is None else await self._choose(Selection([cover]))
+        chosen = Gathered() if cover is None else await self._choose([cover])
 
         def step(connection: Connection, ids: Sequence[int]) -> Step:
             values: dict[str, object] = {} if name is None else {"name": name}
@@ -209,59 +252,63 @@ class Curator:
             marks.get_album(connection, id)
             return {"drop": [id]}
 
-        return (await self._apply(user, Chosen([], []), step, new=False)).token
+        return (await self._apply(user, Gathered(), step, new=False)).token
 
-    async def join(self, user: str, id: int, selection: Selection) -> Done:
+    async def join(self, user: str, id: int, wanted: Wanted) -> Done:
         """Put files into an album, at its end. Raises `AlbumMissing`, and as `mark` does."""
 
         def step(connection: Connection, ids: Sequence[int]) -> Step:
             marks.get_album(connection, id)
             return {"join": {str(id): [[mark, None] for mark in ids]}}
 
-        return await self._apply(user, await self._choose(selection), step, new=True)
+        return await self._apply(user, await self._choose(wanted), step, new=True)
 
-    async def leave(self, user: str, id: int, selection: Selection) -> Done:
+    async def leave(self, user: str, id: int, wanted: Wanted) -> Done:
         """Take files out of an album. Raises `AlbumMissing`, and as `mark` does."""
 
         def step(connection: Connection, ids: Sequence[int]) -> Step:
             marks.get_album(connection, id)
             return {"leave": {str(id): list(ids)}}
 
-        return await self._apply(user, await self._choose(selection), step, new=False)
+        return await self._apply(user, await self._choose(wanted), step, new=False)
 
-    async def reorder(self, user: str, id: int, selection: Selection, before: tuple[str, str] | None) -> Done:
+    async def reorder(self, user: str, id: int, wanted: Wanted, before: Place | None) -> Done:
         """Put files of an album, in their order, before one of it, or at its end. Raises as `leave` does."""
         target = None
         if before is not None:
-            target = next(iter(self._gallery.marks_of((await self._choose(Selection([before]))).rows)), None)
+            target = _marks_of(await self._choose([before]))[0]
 
         def step(connection: Connection, ids: Sequence[int]) -> Step:
             marks.get_album(connection, id)
             order = marks.reorder(marks.album_marks(connection, id), ids, target)
             return {"places": {str(id): [[mark, place] for place, mark in enumerate(order)]}}
 
-        return await self._apply(user, await self._choose(selection), step, new=False)
+        return await self._apply(user, await self._choose(wanted), step, new=False)
 
-    async def note_of(self, place: tuple[str, str]) -> tuple[Item, list[Album]]:
+    async def note_of(self, place: Place) -> tuple[Item, list[Album]]:
         """A file with what is noted of it, and the albums that it is in. Raises `NothingChosen`."""
-        chosen = await self._choose(Selection([place]))
-        mark = self._gallery.marks_of(chosen.rows)[0]
+        chosen = await self._choose([place])
+        gallery, row, mark = chosen.files[0].gallery, chosen.files[0].row, _marks_of(chosen)[0]
 
         def read(connection: Connection) -> list[Album]:
-            known = marks.load(connection, _SOURCE, [mark]) if mark else []
+            known = marks.load(connection, gallery.name, [mark]) if mark else []
             members = {album for one in known for album in one.albums}
             return [album for album in marks.list_albums(connection) if album.id in members]
 
-        return await self._gallery.item(chosen.rows[0]), await self._db.read(read)
+        return await gallery.item(row), await self._db.read(read)
+
+    async def tidy(self) -> None:
+        """Forget the marks that say nothing, once nothing can be taken back any more that was done to them."""
+        await self._db.write(lambda connection: marks.tidy(connection, time.time() - undo.KEPT_SECONDS))
 
     # Taking back
 
-    async def kind_of(self, user: str, token: str) -> str:
-        """What kind of step a token takes back. Raises `NothingToUndo`."""
-        kind = await self._db.read(lambda connection: undo.kind_of(connection, user, token))
-        if kind is None:
+    async def step(self, user: str, token: str) -> undo.Step:
+        """The step that a token takes back. Raises `NothingToUndo`."""
+        step = await self._db.read(lambda connection: undo.find(connection, user, token))
+        if step is None:
             raise NothingToUndo
-        return kind
+        return step
 
     async def undo(self, user: str, token: str) -> str | None:
         """Take notes back: the token that makes them again. Raises `NothingToUndo` and `CannotUndo`."""
@@ -282,3 +329,13 @@ class Curator:
                 raise CannotUndo("The album is no longer there.") from None
             await self._show(inverse)
         return again
+
+
+def _marks_of(chosen: Gathered) -> list[int]:
+    """The number of what is noted of each file, 0 for nothing."""
+    found = [0] * len(chosen.files)
+    for gallery, numbers in chosen.by_gallery():
+        known = gallery.marks_of(chosen.files[number].row for number in numbers)
+        for number, mark in zip(numbers, known, strict=True):
+            found[number] = mark
+    return found

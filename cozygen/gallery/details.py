@@ -7,19 +7,25 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from cozygen.gallery import metadata
-from cozygen.gallery.attributes import DetailRow
 from cozygen.gallery.index import READ, UNREADABLE
 from cozygen.gallery.metadata import FileMetadata
+from cozygen.gallery.metadata.sources import distinct_places
 from cozygen.gallery.words import spaced
+
+if TYPE_CHECKING:
+    from cozygen.gallery.attributes import DetailRow  # the processes that read start sooner without NumPy
 
 log = logging.getLogger(__name__)
 
 _LONGEST = 30_000
 """Characters of a text that are searched."""
+_META_COLUMNS = 16
+_REMEMBERED = 512
 
 Wire = dict[str, Any]
 """The ``meta`` of an item in a listing."""
@@ -28,10 +34,17 @@ MetaRow = tuple[str | int | float | None, ...]
 """The columns of the table `meta` after the first, in order."""
 
 
+TextRow = Sequence[str | int | float | None]
+"""The positive and the negative prompt, and models and LoRAs as JSON."""
+
+_NO_TEXTS: TextRow = ("", "", "[]", "[]")
+
+
 class Details(NamedTuple):
     """The metadata of one file, in brief. `width` and `height` in pixels, `duration` in seconds.
 
-    `meta` is None when the file does not say how it was made.
+    `meta` is None when the file does not say how it was made. `sources` are the files that its graph starts from, as
+    (folder, path); see `cozygen.gallery.metadata.sources`.
     """
 
     width: int | None = None
@@ -39,12 +52,15 @@ class Details(NamedTuple):
     duration: float | None = None
     fps: float | None = None
     meta: MetaRow | None = None
+    sources: tuple[tuple[str, str], ...] = ()
 
     @property
     def wire(self) -> Wire | None:
         """The ``meta`` of an item in a listing."""
         return None if self.meta is None else json.loads(str(self.meta[-1]))
 
+
+_NO_DETAILS = Details()
 
 Read = Callable[[Path], Details | None]
 """Reads a file's metadata; None when the file cannot be read at all."""
@@ -75,7 +91,8 @@ def careful(read: Read) -> Read:
 def describe(found: FileMetadata) -> Details:
     """The details of metadata that was read."""
     meta = _meta(found) if found.has_prompt else None
-    return Details(found.width, found.height, found.duration, found.fps, meta)
+    sources = () if found.prompt is None else tuple(distinct_places(found.prompt))
+    return Details(found.width, found.height, found.duration, found.fps, meta, sources)
 
 
 def _meta(found: FileMetadata) -> MetaRow:
@@ -114,40 +131,69 @@ def store(connection: sqlite3.Connection, found: Iterable[Enriched]) -> list[Det
 
     Returns what is to be known of the others in memory.
     """
-    rows: list[DetailRow] = []
+    fresh = _fresh(connection, found)
+    connection.executemany(
+        "UPDATE files SET state = ?, width = ?, height = ?, duration = ?, fps = ? WHERE id = ?",
+        [
+            (UNREADABLE if item.details is None else READ, *(item.details or _NO_DETAILS)[:4], item.id)
+            for item, _ in fresh
+        ],
+    )
+    known = [(item.id, name, item.details or _NO_DETAILS) for item, name in fresh]
+    connection.executemany(
+        f"INSERT OR REPLACE INTO meta VALUES (?{', ?' * _META_COLUMNS})",
+        [(id, *details.meta) for id, _, details in known if details.meta is not None],
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO sources (path, folder, file) VALUES (?, ?, ?)",
+        [(path, folder, id) for id, _, details in known for folder, path in details.sources],
+    )
+    add_texts(connection, [(id, name, details.meta and details.meta[1:5]) for id, name, details in known])
+    return [_row(id, details) for id, _, details in known]
+
+
+def _fresh(connection: sqlite3.Connection, found: Iterable[Enriched]) -> list[tuple[Enriched, str]]:
+    """Those that the index knows as they were, and does not know the details of; with the files' names."""
+    items: dict[int, Enriched] = {}
     for item in found:
-        known = connection.execute(
-            "SELECT name FROM files WHERE id = ? AND size = ? AND mtime_ns = ? AND state = 0",
-            (item.id, item.size, item.mtime_ns),
-        ).fetchone()
-        if known is None:
-            continue
-        details = item.details or Details()
-        connection.execute(
-            "UPDATE files SET state = ?, width = ?, height = ?, duration = ?, fps = ? WHERE id = ?",
-            (UNREADABLE if item.details is None else READ, *details[:4], item.id),
-        )
-        meta = details.meta
-        if meta is not None:
-            connection.execute(f"INSERT OR REPLACE INTO meta VALUES (?{', ?' * len(meta)})", (item.id, *meta))
-        add_text(connection, item.id, known[0], meta and meta[1:5])
-        rows.append(_row(item.id, details))
-    return rows
+        items.setdefault(item.id, item)
+    rows = connection.execute(
+        f"SELECT id, size, mtime_ns, name FROM files WHERE id IN ({', '.join('?' * len(items))}) AND state = 0",
+        list(items),
+    )
+    return [
+        (items[id], name)
+        for id, size, mtime_ns, name in rows.fetchall()
+        if (size, mtime_ns) == (items[id].size, items[id].mtime_ns)
+    ]
 
 
-def add_text(
-    connection: sqlite3.Connection, id: int, name: str, texts: Sequence[str | int | float | None] | None
-) -> None:
-    """Have a file found by its name, and by its prompts, models and LoRAs (the last two as JSON)."""
-    positive, negative, models, loras = texts or ("", "", "[]", "[]")
-    connection.execute(
+def add_texts(connection: sqlite3.Connection, files: Iterable[tuple[int, str, TextRow | None]]) -> None:
+    """Have files, given as id, name and texts, found by their names and texts.
+
+    Files of ascending ids are written at once; each that has a lower id than the one before is a part of the index by
+    itself, which takes much longer (FTS5 keeps its segments in order).
+    """
+    connection.executemany(
         "INSERT INTO texts (rowid, name, positive, negative, resources) VALUES (?, ?, ?, ?, ?)",
-        (id, *(spaced(str(text)[:_LONGEST]) for text in (name, positive, negative, _names(models, loras)))),
+        [(id, *_searched(name, texts or _NO_TEXTS)) for id, name, texts in sorted(files, key=_by_id)],
     )
 
 
-def _names(models: object, loras: object) -> str:
-    found = json.loads(str(models)) + [lora[0] for lora in json.loads(str(loras))]
+def _by_id(file: tuple[int, str, TextRow | None]) -> int:
+    return file[0]
+
+
+def _searched(name: str, texts: TextRow) -> list[str]:
+    positive, negative, models, loras = texts
+    columns = (name, str(positive), str(negative), _names(str(models), str(loras)))
+    return [spaced(text[:_LONGEST]) for text in columns]
+
+
+@lru_cache(_REMEMBERED)
+def _names(models: str, loras: str) -> str:
+    """Models and LoRAs as they are searched. A library has few of them, in many files."""
+    found = json.loads(models) + [lora[0] for lora in json.loads(loras)]
     return " \n ".join(map(str, found))
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from cozygen.gallery.library import Row
+from cozygen.gallery.roots import Picked
 from cozygen.gallery.strip import CannotStrip, Plan, Source, plan
 from cozygen.storage.paths import PathError, Root
 
@@ -32,7 +32,7 @@ class Ticket:
     token: str
     user: str
     until: float
-    rows: Sequence[Row]
+    files: Sequence[Picked]
     strip: bool
 
 
@@ -43,14 +43,14 @@ class Downloads:
         self._tickets: dict[str, Ticket] = {}
         self._clock = clock
 
-    def offer(self, user: str, rows: Sequence[Row], *, strip: bool) -> Ticket:
+    def offer(self, user: str, files: Sequence[Picked], *, strip: bool) -> Ticket:
         """Have files fetched by `get`."""
         now = self._clock()
         for token in [token for token, ticket in self._tickets.items() if ticket.until < now]:
             del self._tickets[token]
         while len(self._tickets) >= _MOST_TICKETS:
             del self._tickets[next(iter(self._tickets))]
-        ticket = Ticket(secrets.token_urlsafe(18), user, now + TICKET_SECONDS, rows, strip)
+        ticket = Ticket(secrets.token_urlsafe(18), user, now + TICKET_SECONDS, files, strip)
         self._tickets[ticket.token] = ticket
         return ticket
 
@@ -83,17 +83,18 @@ class _Buffer:
         return data
 
 
-def archive(root: Root, rows: Sequence[Row], *, strip: bool) -> Generator[bytes, None, None]:
+def archive(files: Sequence[Picked], *, strip: bool) -> Generator[bytes, None, None]:
     """A ZIP of files, a part at a time; nothing is compressed, since pictures and films are. Blocking.
 
     With `strip` they are without metadata. What cannot be read, or cannot be stripped, is named in a text file.
     """
-    buffer, errors = _Buffer(), []
+    buffer, errors, paths = _Buffer(), [], shown_paths(files)
     target: Any = buffer
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as zipped:
-        for row, name in zip(rows, names_in_archive([row.path for row in rows]), strict=True):
+        for file, shown, name in zip(files, paths, names_in_archive(paths), strict=True):
+            row = file.row
             try:
-                with opened(root, row.path, strip=strip) as (size, parts):
+                with opened(file.gallery.root, row.path, strip=strip) as (size, parts):
                     info = zipfile.ZipInfo(name, _moment(row.mtime_ns))
                     info.external_attr = 0o644 << 16
                     info.file_size = size
@@ -103,7 +104,7 @@ def archive(root: Root, rows: Sequence[Row], *, strip: bool) -> Generator[bytes,
                             if buffer.size >= _CHUNK:
                                 yield buffer.take()
             except (OSError, PathError, CannotStrip) as error:
-                errors.append(f"{row.path}: {getattr(error, 'strerror', None) or error}")
+                errors.append(f"{shown}: {getattr(error, 'strerror', None) or error}")
         if errors:
             zipped.writestr(zipfile.ZipInfo(ERRORS_NAME, _moment(time.time_ns())), "\r\n".join([*errors, ""]))
     yield buffer.take()
@@ -131,6 +132,12 @@ def _moment(mtime_ns: int) -> tuple[int, int, int, int, int, int]:
     seconds = max(315_619_200.0, min(4_354_732_800.0, mtime_ns / 1e9))
     year, month, day, hour, minute, second, *_ = time.localtime(seconds)
     return max(1980, min(2107, year)), month, day, hour, minute, second
+
+
+def shown_paths(files: Sequence[Picked]) -> list[str]:
+    """The paths of files; those of several libraries begin with the name of theirs."""
+    several = len({file.gallery.name for file in files}) > 1
+    return [f"{file.gallery.name}/{file.row.path}" if several else file.row.path for file in files]
 
 
 def names_in_archive(paths: Sequence[str]) -> list[str]:

@@ -62,6 +62,11 @@ class Enricher:
         """Say that there may be something to read."""
         self._wake.set()
 
+    @property
+    def paused_now(self) -> bool:
+        """Whether somebody waits."""
+        return self._waiting > 0
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Step back for the duration of the context. To be entered on the event loop only."""
@@ -87,21 +92,21 @@ class Enricher:
 
     def _round(self) -> bool:
         """Read some files; whether there may be more."""
+        if self._library.is_elsewhere():
+            return False
         rows = self._library.unread(self._library.snapshot, _AT_ONCE)
-        read = self._read_here if len(rows) < _MANY else self._read_elsewhere
+        parts = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
+        read = self._read_elsewhere(parts) if len(rows) >= _MANY else map(self._read_here, parts)
         writing: list[Future[None]] = []
-        for start in range(0, len(rows), _BATCH):
-            part = rows[start : start + _BATCH]
-            found = [
-                Enriched(row.id, row.size, row.mtime_ns, details) for row, details in zip(part, read(part), strict=True)
-            ]
+        for part, details in zip(parts, read, strict=True):
+            found = [Enriched(row.id, row.size, row.mtime_ns, one) for row, one in zip(part, details, strict=True)]
             writing.append(self._worker.submit(Priority.BACKGROUND, self._library.enrich(found)))
         for future in writing:
             future.result()
         return bool(rows)
 
-    def _read_elsewhere(self, rows: Sequence[Row]) -> list[Details | None]:
-        return self._readers.read([self._library.disk(row.path) for row in rows])
+    def _read_elsewhere(self, parts: Sequence[Sequence[Row]]) -> Iterator[list[Details | None]]:
+        return self._readers.stream([[self._library.disk(row.path) for row in part] for part in parts])
 
     def _read_here(self, rows: Sequence[Row]) -> list[Details | None]:
         found = []

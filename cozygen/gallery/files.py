@@ -27,7 +27,8 @@ def put_at(source: Path, target: Path) -> None:
         if os.path.lexists(target):
             raise FileExistsError(errno.EEXIST, "taken", str(target)) from None
         if error.errno == errno.EXDEV:
-            copy_file(source, temporary_beside(target), target)
+            copy_at(source, target)
+            fsync_directory(target.parent)
         elif error.errno in (errno.ENOENT, errno.ENOTDIR):
             raise
         else:  # a file system without hard links

@@ -9,7 +9,7 @@ from cozygen.gallery.catalogue import Scope, Snapshot
 from cozygen.gallery.library import Library, Row
 from cozygen.gallery.ordering import Cursor, Ordering, Sort
 from cozygen.gallery.query import Everything, Node
-from cozygen.gallery.search import Counted, Searcher, facets
+from cozygen.gallery.search import Counted, Searcher
 
 
 @dataclass(frozen=True)
@@ -99,9 +99,8 @@ class Finder:
         if more:
             last = next(((row, value) for row, value in zip(rows[::-1], values[-2::-1], strict=True) if row), None)
             following = _file_cursor(find.sort, *last) if last else _folder_cursor(find.sort, shown)
-        if find.facets and "facets" not in found.memo:
-            found.memo["facets"] = facets(found, snapshot, self._library.attributes)
-        return Matches(shown, rows, total, following, found.memo["facets"] if find.facets else None)
+        counted = self.searcher.facets(snapshot, scope, found) if find.facets else None
+        return Matches(shown, rows, total, following, counted)
 
 
 def _file_cursor(sort: Sort, row: Row, value: float) -> Cursor:

@@ -19,16 +19,22 @@ from cozygen.gallery.words import TOKENIZER
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 4
 
 UNREAD, READ, UNREADABLE = 0, 1, 2
 """How far the metadata of a file is known: `files.state`."""
+
+_CACHE, _READING_CACHE = 8000, 2000
+"""KiB of each connection. Readers are several, and what they read the system has in memory anyway."""
+_CHECKPOINT_PAGES = 8000
+"""Of 4 KiB: only at a checkpoint the disk is waited for, which takes long where others use it too."""
 
 _SCHEMA = """
 CREATE TABLE roots (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,          -- 'output', ...
-    path TEXT NOT NULL
+    path TEXT NOT NULL,
+    device INTEGER NOT NULL DEFAULT 0   -- that it was on when there was last something in it
 );
 CREATE TABLE folders (
     id INTEGER PRIMARY KEY,
@@ -78,6 +84,32 @@ CREATE TABLE meta (
     wire TEXT NOT NULL                  -- JSON: the `meta` of a listing
 );
 CREATE INDEX meta_seed ON meta (seed) WHERE seed IS NOT NULL;
+CREATE TABLE sources (
+    path TEXT NOT NULL,                 -- of a file that a graph names, relative to its folder
+    folder TEXT NOT NULL,               -- that folder: 'input', 'output' or 'temp'
+    file INTEGER NOT NULL,              -- whose graph it is
+    PRIMARY KEY (path, folder, file)
+) WITHOUT ROWID;
+CREATE INDEX sources_file ON sources (file);
+CREATE TRIGGER sources_gone AFTER DELETE ON files BEGIN
+    DELETE FROM sources WHERE file = old.id;
+END;
+CREATE TRIGGER sources_renumbered AFTER UPDATE OF id ON files BEGIN
+    UPDATE sources SET file = new.id WHERE file = old.id;
+END;
+CREATE TABLE looks (                    -- see cozygen.gallery.alike
+    file INTEGER PRIMARY KEY,
+    seen INTEGER NOT NULL DEFAULT 0,    -- somebody has looked at the file
+    phash INTEGER,                      -- 64 bits as a signed number; NULL where there is nothing to see
+    thumbhash BLOB,
+    content INTEGER                     -- the first 64 bits of a key of the content, in the same way
+);
+CREATE TRIGGER looks_gone AFTER DELETE ON files BEGIN
+    DELETE FROM looks WHERE file = old.id;
+END;
+CREATE TRIGGER looks_renumbered AFTER UPDATE OF id ON files WHEN new.id != old.id BEGIN
+    UPDATE looks SET file = new.id WHERE file = old.id;
+END;
 """
 
 _TEXTS = f"""
@@ -95,7 +127,7 @@ class IndexStore:
         self._target = ""
         self._uri = False
         self._writer: sqlite3.Connection | None = None
-        self._idle: queue.SimpleQueue[tuple[int, sqlite3.Connection]] = queue.SimpleQueue()
+        self._idle: queue.LifoQueue[tuple[int, sqlite3.Connection]] = queue.LifoQueue()
         self._generation = 0
 
     @property
@@ -150,7 +182,7 @@ class IndexStore:
 
     def _open_on_disk(self) -> sqlite3.Connection:
         try:
-            connection = self._connect()
+            connection = self._connect(writing=True)
             if _version(connection) == VERSION:
                 return connection
             fresh = _is_empty(connection)
@@ -163,16 +195,16 @@ class IndexStore:
             with suppress(UnboundLocalError):
                 connection.close()
             self._delete()
-            connection = self._connect()
+            connection = self._connect(writing=True)
         _create(connection)
         return connection
 
     def _open_in_memory(self) -> None:
         self._target, self._uri = f"file:cozygen-{uuid.uuid4().hex}?mode=memory&cache=shared", True
-        self._writer = self._connect()
+        self._writer = self._connect(writing=True)
         _create(self._writer)
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, *, writing: bool = False) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._target, uri=self._uri, timeout=30, isolation_level=None, check_same_thread=False
         )
@@ -183,8 +215,9 @@ class IndexStore:
             else:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = NORMAL")
-                connection.execute("PRAGMA cache_size = -8000")
+                connection.execute(f"PRAGMA cache_size = -{_CACHE if writing else _READING_CACHE}")
                 connection.execute("PRAGMA journal_size_limit = 33554432")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         except BaseException:
             connection.close()
             raise

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from cozygen.gallery import details
 from cozygen.gallery.attributes import Attributes
 from cozygen.gallery.catalogue import Columns, Folder, NewFile, Scope, Snapshot, Tree, hidden_below, within
-from cozygen.gallery.index import UNREAD, IndexStore, transaction
+from cozygen.gallery.index import UNREAD, UNREADABLE, IndexStore, transaction
 from cozygen.gallery.keeper import Keeper, Submit
 from cozygen.gallery.scan import (
     OWN_PREFIX,
@@ -38,7 +38,7 @@ from cozygen.gallery.scan import (
     wall_seconds,
 )
 from cozygen.gallery.worker import Steps
-from cozygen.storage.paths import Root
+from cozygen.storage.paths import Root, sweep_temporaries
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ _SLICE_SECONDS = 0.03
 _TRUST_FROM = 4096
 """Files in a folder from which on only those are looked at whose name stands for another inode than before."""
 _FEW_TIES = 200
-_LOAD_ROWS, _SLICE_TEXTS, _SPARE_TEXTS = 5000, 200, 50_000
+_LOAD_ROWS, _SLICE_TEXTS, _SLICE_DETAILS, _SPARE_TEXTS = 5000, 200, 400, 50_000
 _ROW = "f.id, f.folder, f.name, f.kind, f.size, f.mtime_ns, f.state"
 _FINE_SLACK, _COARSE_SLACK, _SKEW = 0.1, 2.5, 10.0
 
@@ -76,7 +76,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A file as the index has it. `wire` is its metadata for a listing, as JSON."""
+    """A file as the index has it. `wire` is its metadata for a listing, as JSON; `placeholder` its thumbhash."""
 
     id: int
     subfolder: str
@@ -86,6 +86,7 @@ class Row:
     mtime_ns: int
     state: int
     wire: str | None = None
+    placeholder: bytes | None = None
 
     @property
     def path(self) -> str:
@@ -146,9 +147,13 @@ class Library:
         self._tree = self.snapshot.tree
         self._base = str(root.folder)
         self._on_change = on_change
+        self.away = False
+        """Whether the folder has gone with the drive that it was on: what is known of it is kept."""
+        self.leftovers: set[str] = set()
+        """Folders in which there are temporary files of ours, perhaps from before a crash."""
         self.excluded = excluded
         """Folders (relative paths) that are no part of the library."""
-        self._root_id = 0
+        self._root_id = self._device = 0
         self._new = True  # nothing was known when we began: what is found at first is no news
         self._next_file = 1
         self._folders: dict[str, Folder] = {}
@@ -193,8 +198,8 @@ class Library:
             for start in range(0, len(ids), 500):
                 part = ids[start : start + 500]
                 found = connection.execute(
-                    f"SELECT {_ROW}, m.wire"
-                    " FROM files f LEFT JOIN meta m ON m.file = f.id"
+                    f"SELECT {_ROW}, m.wire, l.thumbhash"
+                    " FROM files f LEFT JOIN meta m ON m.file = f.id LEFT JOIN looks l ON l.file = f.id"
                     f" WHERE f.id IN ({','.join('?' * len(part))})",
                     part,
                 ).fetchall()  # one after the other, they would keep the event loop waiting: each lets go too briefly
@@ -326,16 +331,19 @@ class Library:
             if not rows:
                 return
             with transaction(connection):
-                for id, name, *texts in rows:
-                    details.add_text(connection, id, name, None if texts[2] is None else texts)
+                details.add_texts(
+                    connection, [(id, name, None if texts[2] is None else texts) for id, name, *texts in rows]
+                )
             reach = rows[-1][0]
             yield
 
     def _register(self) -> int:
         """The number of our root in the index; a root of this name at another place is forgotten."""
         connection = self.store.writer
-        row = connection.execute("SELECT id, path FROM roots WHERE name = ?", (self.name,)).fetchone()
+        row = connection.execute("SELECT id, path, device FROM roots WHERE name = ?", (self.name,)).fetchone()
+        self._device = 0
         if row is not None and row[1] == self._base:
+            self._device = int(row[2])
             return int(row[0])
         connection.execute("BEGIN")
         if row is not None:
@@ -456,7 +464,7 @@ class Library:
                 "SELECT positive, negative, models, loras FROM meta WHERE file = ?", (id,)
             ).fetchone()
             if writer.execute("SELECT state FROM files WHERE id = ?", (id,)).fetchone()[0] != UNREAD:
-                details.add_text(writer, id, moved.name, texts)
+                details.add_texts(writer, [(id, moved.name, texts)])
         return id
 
     def _publish_carried(self, moved: Sequence[Carried], ids: Mapping[int, int]) -> None:
@@ -586,20 +594,24 @@ class Library:
         if folder is None:
             return  # gone meanwhile, or its parent has not been scanned, which finds it
         if not thorough and self._is_current(folder):
+            self.away &= bool(path)  # the drive is back, just as it was
             self._touch(batch, folder, names)
             return
         wall, now = time.time_ns(), time.monotonic()
         known = self._known(folder)
         reading = self._read(path, known, trusted=not thorough and len(known) >= _TRUST_FROM, doubted=names)
-        if isinstance(reading, Unreachable) or (reading is None and not path):
+        if isinstance(reading, Unreachable) or self._has_left(path, reading):
             return  # a drive that went away may come back: what was known of it is kept
         batch.weight += 20 + (len(reading.files) if reading else 0)
         if reading is None:
             self._remove_folder(batch, path)
             return
         quiet = self._new and not self.complete and not folder.scanned
-        self._take_files(batch, folder, known, reading, quiet=quiet)
-        self._take_folders(batch, folder, reading, quiet=quiet)
+        if not reading.denied:
+            self._take_files(batch, folder, known, reading, quiet=quiet)
+            self._take_folders(batch, folder, reading, quiet=quiet)
+            self._touch(batch, folder, {name for name in names if reading.files.get(name, reading) is None})
+            (self.leftovers.add if reading.leftovers else self.leftovers.discard)(path)
         seen = folder.seen if folder.scanned and folder.stamp == reading.stamp else now
         self._save_folder(
             batch,
@@ -607,6 +619,33 @@ class Library:
                 folder, stamp=reading.stamp, seen=seen, scanned=True, settled=_settled(reading.stamp, seen, wall, now)
             ),
         )
+
+    def _has_left(self, path: str, reading: Reading | None) -> bool:
+        """Whether it is the drive that has gone, and not just what is at `path`.
+
+        Where a drive was there may be nothing, or an empty folder of the disk below.
+        """
+        if path:
+            return reading is None and (self.is_elsewhere() or self._is_there(path))
+        device = _device(self._base)
+        empty = reading is None or not (reading.files or reading.folders or reading.denied)
+        self.away = empty and self.is_elsewhere() and (len(self._folders) > 1 or len(self.snapshot.columns) > 0)
+        if not empty and device is not None and device != self._device:
+            self._device = device
+            self.store.writer.execute("UPDATE roots SET device = ? WHERE id = ?", (device, self._root_id))
+        return self.away or reading is None
+
+    def is_elsewhere(self) -> bool:
+        """Whether the folder, or the drive that it was on, is not there. Blocking; any thread."""
+        device = _device(self._base)
+        return device is None or self._device not in (0, device)
+
+    def _is_there(self, path: str) -> bool:
+        """Whether a folder can be found after all: a drive came back while we looked."""
+        try:
+            return stamp_folder(self.disk(path)) is not None
+        except Unreachable:
+            return True
 
     def _read(
         self, path: str, known: Known, *, trusted: bool, doubted: Collection[str]
@@ -622,7 +661,7 @@ class Library:
                 ancestors=self._ancestors(path) if follow else frozenset(),
             )
         except Unreachable as error:
-            log.info("cannot look into %s: %s", path or "the root", error)
+            log.debug("cannot look into %s: %s", path or "the root", error)
             return error
 
     def _ancestors(self, path: str) -> frozenset[int]:
@@ -647,20 +686,47 @@ class Library:
         connection = self.store.writer
         for name in names:
             row = connection.execute(
-                "SELECT id, size, mtime_ns, inode FROM files WHERE folder = ? AND name = ?", (folder.id, name)
+                "SELECT id, size, mtime_ns, inode, state FROM files WHERE folder = ? AND name = ?", (folder.id, name)
             ).fetchone()
             if row is None:
                 continue
-            path = f"{folder.path}/{name}" if folder.path else name
+            path = self.disk(f"{folder.path}/{name}" if folder.path else name)
             try:
-                state = stat_file(self.disk(path), name, follow_symlinks=self.root.follow_symlinks)
+                state = stat_file(path, name, follow_symlinks=self.root.follow_symlinks)
             except Unreachable:
                 continue
             if state is None:
                 self._delete_files(batch, [row[0]])
                 batch.note(folder.path, time.time_ns(), is_hidden(name))
-            elif row[1:] != (state.size, state.mtime_ns, state.inode):
+            elif row[1:4] != (state.size, state.mtime_ns, state.inode) or (row[4] == UNREADABLE and _opens(path)):
                 self._change_file(batch, folder, row[0], name, state)
+
+    def retry(self) -> Steps[None]:
+        """Have files read again that could not be read, and can be opened now: a drive came back, or rights did."""
+        rows = self.store.writer.execute("SELECT id, folder, name FROM files WHERE state = ?", (UNREADABLE,)).fetchall()
+        for start in range(0, len(rows), _SLICE_TEXTS):
+            batch = _Batch()
+            with transaction(self.store.writer):
+                for id, number, name in rows[start : start + _SLICE_TEXTS]:
+                    folder = self._tree.by_id.get(number)
+                    if folder is not None:
+                        self._retry_file(batch, folder, id, name)
+            self._publish(batch)
+            yield
+
+    def _retry_file(self, batch: _Batch, folder: Folder, id: int, name: str) -> None:
+        path = self.disk(f"{folder.path}/{name}" if folder.path else name)
+        try:
+            state = stat_file(path, name, follow_symlinks=self.root.follow_symlinks)
+        except Unreachable:
+            return
+        if state is not None and _opens(path):
+            self._change_file(batch, folder, id, name, state)
+
+    def sweep(self) -> None:
+        """Remove temporary files and folders of ours that a crash left. Blocking; any thread."""
+        for path in list(self.leftovers):
+            sweep_temporaries(Path(self.disk(path)))
 
     def _take_files(
         self,
@@ -672,20 +738,19 @@ class Library:
         quiet: bool,
     ) -> None:
         added: list[tuple[str, FileStat]] = []
-        for name, state in reading.files.items():
-            row = known.pop(name, None)
-            if state is None:
-                continue
+        gone = {name: row for name, row in known.items() if name not in reading.files}
+        for name, state in [(name, state) for name, state in reading.files.items() if state is not None]:
+            row = known.get(name)
             if row is None:
                 added.append((name, state))
             elif row[1:] != (state.size, state.mtime_ns, state.inode):
                 self._change_file(batch, folder, row[0], name, state)
         self._add_files(batch, folder, added)
-        self._delete_files(batch, [row[0] for row in known.values()])
+        self._delete_files(batch, [row[0] for row in gone.values()])
         if not quiet:
             for name, state in added:
                 batch.note(folder.path, max(state.mtime_ns, reading.stamp.mtime_ns), is_hidden(name))
-            for name in known:
+            for name in gone:
                 batch.note(folder.path, reading.stamp.mtime_ns, is_hidden(name))
 
     def _add_files(self, batch: _Batch, folder: Folder, added: list[tuple[str, FileStat]]) -> None:
@@ -742,9 +807,11 @@ class Library:
         if folder == self._folders[folder.path]:
             return
         stamp = folder.stamp
+        # One with leftovers in it is to be looked at again by the next start, which sweeps them when they are older.
+        settled = folder.settled and folder.path not in self.leftovers
         self.store.writer.execute(
             "UPDATE folders SET changed_ns = ?, mtime_ns = ?, inode = ?, settled = ?, scanned = ? WHERE id = ?",
-            (stamp.changed_ns, stamp.mtime_ns, stamp.inode, folder.settled, folder.scanned, folder.id),
+            (stamp.changed_ns, stamp.mtime_ns, stamp.inode, settled, folder.scanned, folder.id),
         )
         self._folders[folder.path] = folder
         batch.tree_changed = True
@@ -758,6 +825,7 @@ class Library:
             doomed.extend(self._children.pop(one, ()))
         for one in doomed:
             folder = self._folders.pop(one)
+            self.leftovers.discard(one)
             ids = [id for (id,) in connection.execute("SELECT id FROM files WHERE folder = ?", (folder.id,))]
             self._delete_files(batch, ids)
             connection.execute("DELETE FROM folders WHERE id = ?", (folder.id,))
@@ -770,9 +838,11 @@ class Library:
     def enrich(self, found: Sequence[details.Enriched]) -> Steps[None]:
         """Write metadata that was read into the index."""
         connection = self.store.writer
-        for start in range(0, len(found), 200):
+        if any(item.details is None for item in found) and self.is_elsewhere():
+            found = [item for item in found if item.details is not None]  # it is the drive that cannot be read
+        for start in range(0, len(found), _SLICE_DETAILS):
             with transaction(connection):
-                rows = details.store(connection, found[start : start + 200])
+                rows = details.store(connection, found[start : start + _SLICE_DETAILS])
             attributes = self.attributes
             attributes.describe([row for row in rows if attributes.loaded or row[0] <= attributes.reach])
             yield
@@ -784,6 +854,19 @@ def _is_text(path: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _device(path: str) -> int | None:
+    """The number of the disk that a folder is on, None when it is not there."""
+    try:
+        return os.stat(path).st_dev  # noqa: PTH116 -- a str
+    except OSError:
+        return None
+
+
+def _opens(path: str) -> bool:
+    """Whether we may read a file."""
+    return os.access(path, os.R_OK)
 
 
 def by_folder(rows: Iterable[Row]) -> dict[str, set[str]]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Table,
     delete,
     func,
     insert,
@@ -32,11 +33,15 @@ from sqlalchemy import (
     update,
 )
 
+from cozygen.gallery import moves
 from cozygen.storage.tables import album_items, albums, mark_tags, marks, outputs
 
 T = TypeVar("T")
 
 Step = dict[str, Any]
+
+OUTPUT = "output"
+"""The library that renders are kept in: the prompts of its files are known (`cozygen.storage.tables.outputs`)."""
 
 MAX_RATING = 5
 _AT_ONCE = 400
@@ -190,23 +195,33 @@ def follow(connection: Connection, source: str, moved: Sequence[Moved]) -> None:
         connection.execute(
             update(marks).where(here, marks.c.placed.is_(True)).values(subfolder=to_subfolder, filename=to_filename)
         )
+        if source != OUTPUT:
+            continue
         old = (outputs.c.subfolder == subfolder) & (outputs.c.filename == filename)
         new = (outputs.c.subfolder == to_subfolder) & (outputs.c.filename == to_filename)
         if connection.execute(select(outputs.c.prompt_id).where(old)).first() is not None:
             connection.execute(delete(outputs).where(new))
             connection.execute(update(outputs).where(old).values(subfolder=to_subfolder, filename=to_filename))
+    moves.note(connection, source, moved)
 
 
 def follow_folder(connection: Connection, source: str, before: str, after: str) -> None:
     """A folder was moved or renamed."""
+    moves.note_folder(connection, source, before, after)
+    _move_below(connection, marks, before, after, marks.c.source == source)
+    if source != OUTPUT:
+        return
     moving = outputs.alias()
     there = literal(before) + func.substr(outputs.c.subfolder, len(after) + 1)
     old = select(moving.c.prompt_id).where(moving.c.subfolder == there, moving.c.filename == outputs.c.filename)
     connection.execute(delete(outputs).where(_is_below(outputs.c.subfolder, after), old.exists()))
-    for table, mine in ((outputs, true()), (marks, marks.c.source == source)):
-        column = table.c.subfolder
-        values = {"subfolder": literal(after) + func.substr(column, len(before) + 1)}
-        connection.execute(update(table).where(_is_below(column, before), mine).values(values))
+    _move_below(connection, outputs, before, after, true())
+
+
+def _move_below(connection: Connection, table: Table, before: str, after: str, mine: ColumnElement[bool]) -> None:
+    column = table.c.subfolder
+    values = {"subfolder": literal(after) + func.substr(column, len(before) + 1)}
+    connection.execute(update(table).where(_is_below(column, before), mine).values(values))
 
 
 def _is_below(column: Column[Any], folder: str) -> ColumnElement[bool]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cozygen.gallery.attributes import Attributes
+from cozygen.gallery.attributes import BLOCK, Attributes
 from cozygen.gallery.catalogue import Columns
 from cozygen.gallery.index import IndexStore
 from cozygen.gallery.search import Found
@@ -105,18 +105,17 @@ class NameOrder:
     def __init__(self, store: IndexStore) -> None:
         self._store = store
         self._columns: Callable[[], Columns | None] = lambda: None
-        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
+        self._ids: NDArray[np.int32] = np.empty(0, np.int32)
         self._highest = 0
         self._generation = -1
         self._lock = threading.Lock()
 
-    def ids(self, columns: Columns) -> NDArray[np.int64]:
+    def ids(self, columns: Columns) -> NDArray[np.int32]:
         """All files by name, without regard to case, then by id; some may have gone."""
         with self._lock:
             return self._ids if columns is self._columns() else self._renew(columns)
 
-    def _renew(self, columns: Columns) -> NDArray[np.int64]:
-        highest = int(columns.ids.max()) if len(columns) else 0
+    def _renew(self, columns: Columns) -> NDArray[np.int32]:
         new = columns.ids[columns.ids > self._highest]
         with self._store.reader() as connection:
             other = self._generation != self._store.generation
@@ -124,17 +123,17 @@ class NameOrder:
                 ids = self._build(connection)
             else:
                 ids = self._include(connection, new.tolist())
-        self._ids, self._highest = ids, max(highest, int(ids.max()) if len(ids) else 0)
+        self._ids, self._highest = ids, max(columns.highest, int(ids.max(initial=0)))
         self._columns, self._generation = weakref.ref(columns), self._store.generation
         return ids
 
-    def _build(self, connection: sqlite3.Connection) -> NDArray[np.int64]:
+    def _build(self, connection: sqlite3.Connection) -> NDArray[np.int32]:
         row = connection.execute(
             "SELECT group_concat(id) FROM (SELECT id FROM files ORDER BY name COLLATE NOCASE, name, id)"
         )
-        return np.fromstring(row.fetchone()[0] or "", np.int64, sep=",")
+        return np.fromstring(row.fetchone()[0] or "", np.int32, sep=",")
 
-    def _include(self, connection: sqlite3.Connection, new: Sequence[int]) -> NDArray[np.int64]:
+    def _include(self, connection: sqlite3.Connection, new: Sequence[int]) -> NDArray[np.int32]:
         rows = connection.execute(
             f"SELECT id, name FROM files WHERE id IN ({','.join('?' * len(new))})"
             " ORDER BY name COLLATE NOCASE DESC, name DESC, id DESC",
@@ -149,7 +148,7 @@ class NameOrder:
         return ids
 
     @staticmethod
-    def _place(connection: sqlite3.Connection, ids: NDArray[np.int64], name: str, id: int) -> int | None:
+    def _place(connection: sqlite3.Connection, ids: NDArray[np.int32], name: str, id: int) -> int | None:
         """The place of the first file after that name and id; None when there is one that is not among `ids`."""
         row = connection.execute(
             "SELECT id FROM files WHERE name >= :name COLLATE NOCASE"
@@ -162,7 +161,7 @@ class NameOrder:
         places = np.flatnonzero(ids == row[0])
         return int(places[0]) if len(places) else None
 
-    def after(self, order: NDArray[np.int64], name: str, id: int) -> int:
+    def after(self, order: NDArray[np.int32], name: str, id: int) -> int:
         """Where to go on in `order` after the file of that name and id, which may have gone."""
         places = np.flatnonzero(order == id)
         if len(places):
@@ -198,21 +197,32 @@ class Ordering:
             return self._by_name(found, start, count, after)
         if sort.name in ("newest", "oldest"):
             return self._by_time(found, sort, start, count, after, name_of)
-        values = scores if scores is not None else _values(found, sort, attributes)
-        return _by_value(found, values, sort, start, count, after, name_of)
+        value = None if after is None else after.value
+        if scores is not None and after is not None:  # it depends on what else there is: take it as it is now
+            same = np.flatnonzero(found.ids == after.id)
+            value = float(scores[same[0]]) if len(same) else value
+        place = 0 if after is None else place_after(found.columns, after, name_of)
+        values = _as_they_are(scores) if scores is not None else _values(sort, attributes)
+        return _by_value(found, values, start, count, None if value is None else (value, place))
 
     def _by_name(
         self, found: Found, start: int, count: int | None, after: Cursor | None
     ) -> tuple[list[int], list[float]]:
         order = self._names.ids(found.columns)
-        size = int(order.max()) + 1 if len(order) else 0
-        chosen = np.zeros(size, np.bool_)
-        ids = found.ids
-        chosen[ids[ids < size]] = True
+        chosen = np.zeros(max(found.columns.highest, int(order.max(initial=0))) + 1, np.bool_)
+        for _, _, ids in found.blocks():
+            chosen[ids] = True
         if after is not None:
             order = order[self._names.after(order, after.name, after.id or 0) :]
-        ordered = order[chosen[order]]
-        page = ordered[start : None if count is None else start + count].tolist()
+        stop = len(found) if count is None else start + count
+        parts, have = [order[:0]], 0
+        for begin in range(0, len(order), BLOCK):
+            part = order[begin : begin + BLOCK]
+            parts.append(part.take(np.flatnonzero(chosen.take(part))))
+            have += len(parts[-1])
+            if have >= stop:
+                break
+        page: list[int] = np.concatenate(parts)[start:stop].tolist()
         return page, [0.0] * len(page)
 
     def _by_time(
@@ -265,51 +275,95 @@ def _earlier(columns: Columns, low: int, high: int, name: str, name_of: NameOf) 
     return min(low, last) - first
 
 
-def _values(found: Found, sort: Sort, attributes: Attributes) -> NDArray[np.float64]:
-    """What files are sorted by, ascending."""
-    frame, ids = attributes.frame, found.ids
+Values = Callable[[int, NDArray[np.int64]], NDArray[np.float64]]
+"""What the files of a block are sorted by, ascending: from where the block begins, and their ids."""
+
+
+def _values(sort: Sort, attributes: Attributes) -> Values:
     if sort.name == "random":
-        return _shuffled(ids, sort.seed)
-    column = np.take(frame.number(sort.name), ids, mode="clip").astype(np.float64)
-    column[np.isnan(column)] = -math.inf
-    return -column
+        salt = _salt(sort.seed)
+        return lambda _, ids: _shuffled(ids, salt)
+    column = attributes.frame.number(sort.name)
+
+    def descending(_: int, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        values = np.take(column, ids, mode="clip").astype(np.float64)
+        values[np.isnan(values)] = -math.inf
+        return -values
+
+    return descending
 
 
-def _shuffled(ids: NDArray[np.int64], seed: str) -> NDArray[np.float64]:
-    """A number in 0..1 for each file, the same whenever the seed is (splitmix64 of id and seed)."""
+def _as_they_are(scores: NDArray[np.float64]) -> Values:
+    return lambda start, ids: scores[start : start + len(ids)]
+
+
+def _salt(seed: str) -> np.uint64:
     salt = int.from_bytes(seed.encode()[:8].ljust(8, b"\0"), "little") ^ (len(seed) << 56)
     for byte in seed.encode()[8:]:
         salt = (salt * 1_099_511_628_211 + byte) % 2**64
-    mixed = ids.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(salt)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.uint64(salt)
+
+
+def _shuffled(ids: NDArray[np.int64], salt: np.uint64) -> NDArray[np.float64]:
+    """A number in 0..1 for each file, the same whenever the seed is (splitmix64 of id and seed)."""
+    mixed = ids.astype(np.uint64)
+    mixed *= np.uint64(0x9E3779B97F4A7C15)
+    mixed += salt
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed ^= mixed >> np.uint64(shift)
+        mixed *= np.uint64(factor)
     mixed ^= mixed >> np.uint64(31)
-    result: NDArray[np.float64] = (mixed >> np.uint64(11)).astype(np.float64) / 2.0**53
+    mixed >>= np.uint64(11)
+    result = mixed.astype(np.float64)
+    result *= 2.0**-53
     return result
 
 
 def _by_value(
-    found: Found,
-    values: NDArray[np.float64],
-    sort: Sort,
-    start: int,
-    count: int | None,
-    after: Cursor | None,
-    name_of: NameOf,
+    found: Found, values: Values, start: int, count: int | None, after: tuple[float, int] | None
 ) -> tuple[list[int], list[float]]:
-    """Files by `values`, ascending, then newest first."""
-    among: NDArray[np.int64] | None = None
-    if after is not None:
-        value = after.value
-        if sort.name == "relevance":  # it depends on what else there is: take it as it is now
-            same = np.flatnonzero(found.ids == after.id)
-            value = float(values[same[0]]) if len(same) else value
-        place = place_after(found.columns, after, name_of)
-        among = np.flatnonzero((values > value) | ((values == value) & (found.places >= place)))
-        values = values[among]
-    best = smallest(values, None if count is None else start + count)[start:]
-    chosen = best if among is None else among[best]
-    return found.ids[chosen].tolist(), values[best].tolist()
+    """Files by `values`, ascending, then newest first; only those after a value and a place."""
+    best = _Smallest(None if count is None else start + count)
+    for begin, places, ids in found.blocks():
+        part = values(begin, ids)
+        if after is not None:
+            value, place = after
+            among = (part > value) | ((part == value) & (places >= place))
+            part, ids = part[among], ids[among]
+        best.add(part, ids)
+    chosen, sorted_by = best.found()
+    return chosen[start:].tolist(), sorted_by[start:].tolist()
+
+
+class _Smallest:
+    """Keeps the ids of the `count` smallest values (all with None), equal ones in the order in which they come."""
+
+    def __init__(self, count: int | None) -> None:
+        self._count = count
+        self._values: NDArray[np.float64] = np.empty(0, np.float64)
+        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
+        self._parts: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []
+
+    def add(self, values: NDArray[np.float64], ids: NDArray[np.int64]) -> None:
+        """Take in what comes next."""
+        if self._count is None:
+            self._parts.append((values, ids))
+            return
+        if self._count and len(self._values) == self._count:
+            better = values < self._values[-1]
+            values, ids = values[better], ids[better]
+        if len(values):
+            values, ids = np.concatenate([self._values, values]), np.concatenate([self._ids, ids])
+            order = smallest(values, self._count)
+            self._values, self._ids = values[order], ids[order]
+
+    def found(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The ids and their values, ascending."""
+        if self._parts:
+            values = np.concatenate([values for values, _ in self._parts])
+            order = np.argsort(values, kind="stable")
+            return np.concatenate([ids for _, ids in self._parts])[order], values[order]
+        return self._ids, self._values
 
 
 def smallest(values: NDArray[np.float64], count: int | None) -> NDArray[np.int64]:

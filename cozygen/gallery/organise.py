@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import filecmp
+import itertools
 import logging
 import os
 import re
@@ -34,7 +35,6 @@ from cozygen.storage.paths import BadName, PathError, check_name, sweep_temporar
 
 log = logging.getLogger(__name__)
 
-_SOURCE = "output"
 _LEFTOVER_SECONDS = 60.0
 _PLACEHOLDER = re.compile(r"\{(\w*)(?::(\d{1,2}))?\}")
 
@@ -84,6 +84,11 @@ def joined(place: Place) -> str:
     return f"{place[0]}/{place[1]}" if place[0] else place[1]
 
 
+def root_of(step: undo.Step) -> str:
+    """The library whose files a step moves."""
+    return str(step.data.get("root", marks.OUTPUT))
+
+
 def split(path: str) -> Place:
     """The place at a relative path."""
     subfolder, _, name = path.rpartition("/")
@@ -91,7 +96,7 @@ def split(path: str) -> Place:
 
 
 class Organiser:
-    """Moves what is in a gallery."""
+    """Moves what is in one gallery."""
 
     def __init__(self, gallery: Gallery, database: Database) -> None:
         self._gallery = gallery
@@ -214,7 +219,7 @@ class Organiser:
             relative, made = await asyncio.to_thread(make)
             await self._gallery.take_in([relative])
             token = await self._db.write(
-                lambda connection: undo.push(connection, user, "files", {"made": made, "moved": [], "copied": []})
+                lambda connection: undo.push(connection, user, "files", self._step(made=made, moved=[], copied=[]))
             )
         return relative, token
 
@@ -324,7 +329,7 @@ class Organiser:
         if not targets:
             return Result()
         planned = await asyncio.to_thread(self._planned, targets, conflict)
-        plan = _plan(planned)
+        plan = self._plan(planned)
         token = await self._db.write(lambda connection: undo.push(connection, user, "files", plan, pending=True))
         result = Result()
         # When the program ends meanwhile, the step stays pending, and the next start looks what was done.
@@ -399,7 +404,7 @@ class Organiser:
         if not targets:
             return Result()
         planned = await asyncio.to_thread(self._planned, targets, conflict)
-        plan = _plan(planned, copies=True)
+        plan = self._plan(planned, copies=True)
         token = await self._db.write(lambda connection: undo.push(connection, user, "files", plan, pending=True))
         result = Result()
         copies: list[tuple[Row, Place]] = []
@@ -452,7 +457,7 @@ class Organiser:
         pairs = [(mark, rows[place]) for mark, place in noted if place in rows]
         identities = await self._gallery.identify([row for _, row in pairs])
         wanted = [(mark, file) for (mark, _), file in zip(pairs, identities, strict=True)]
-        made = await self._db.write(lambda connection: marks.copy_notes(connection, _SOURCE, wanted))
+        made = await self._db.write(lambda connection: marks.copy_notes(connection, self._gallery.name, wanted))
         ids = {mark.id: rows[mark.file.subfolder, mark.file.filename].id for mark in made}
         await self._gallery.show_notes(made, ids, {})
 
@@ -461,26 +466,59 @@ class Organiser:
 
         def write(connection: Connection) -> bool:
             if not copies:
-                marks.follow(connection, _SOURCE, result.files)
+                marks.follow(connection, self._gallery.name, result.files)
                 for before, after in result.folders:
-                    marks.follow_folder(connection, _SOURCE, before, after)
+                    marks.follow_folder(connection, self._gallery.name, before, after)
             done = bool(result.files or result.folders)
-            undo.settle(connection, token, _done(result, copies=copies) if done else None)
+            undo.settle(connection, token, self._done(result, copies=copies) if done else None)
             return done
 
         if await self._db.write(write):
             result.token = token
 
+    def _step(self, **data: Any) -> dict[str, Any]:
+        """A step as it is stored: those of the output folder say nothing of where they belong."""
+        return data if self._gallery.name == marks.OUTPUT else {**data, "root": self._gallery.name}
+
+    def _plan(self, targets: Iterable[Target], *, copies: bool = False) -> dict[str, Any]:
+        result = Result(
+            files=[(target.before, target.after) for target in targets if target.row is not None],
+            folders=[(joined(target.before), joined(target.after)) for target in targets if target.row is None],
+        )
+        return self._done(result, copies=copies)
+
+    def _done(self, result: Result, *, copies: bool) -> dict[str, Any]:
+        if not copies:
+            return self._step(moved=result.files, moved_folders=result.folders)
+        return self._step(
+            copied=[after for _, after in result.files], copied_folders=[after for _, after in result.folders]
+        )
+
     # After a crash
 
     async def recover(self) -> None:
-        """Finish what a crash interrupted, and forget what nobody noted anything of."""
-        await self._db.write(lambda connection: marks.tidy(connection, time.time() - undo.KEPT_SECONDS))
+        """Finish what a crash interrupted; what is on a disk that is not there waits until it is."""
         for step in await self._db.read(undo.pending):
+            if root_of(step) != self._gallery.name or not await asyncio.to_thread(self._root.folder.is_dir):
+                continue
             result = await asyncio.to_thread(self._found_done, step.data)
             copies = "copied" in step.data
+            if not copies and not await asyncio.to_thread(self._finds_any, step.data):
+                continue
             await self._finish(step.token, result, copies=copies)
             log.info("finished what was interrupted: %d files, %d folders", len(result.files), len(result.folders))
+
+    def _finds_any(self, data: dict[str, Any]) -> bool:
+        """Whether anything that a step moves is at its old or its new place.
+
+        Where none of it is, an empty folder may stand in the place of the drive that it is on.
+        """
+        places = [(joined(before), joined(after)) for before, after in data.get("moved", ())]
+        places += data.get("moved_folders", ())
+        for path in itertools.chain.from_iterable(places):
+            if os.path.lexists(self._root.folder.joinpath(*path.split("/"))):
+                return True
+        return False
 
     def _found_done(self, data: dict[str, Any]) -> Result:
         """What of a plan was carried out, as the disk says. A file that is at both places loses the old one."""
@@ -547,23 +585,6 @@ def _remove_empty(folder: Path) -> None:
     for path, _, _ in os.walk(folder, topdown=False):
         with suppress(OSError):
             Path(path).rmdir()
-
-
-def _plan(targets: Iterable[Target], *, copies: bool = False) -> dict[str, Any]:
-    result = Result(
-        files=[(target.before, target.after) for target in targets if target.row is not None],
-        folders=[(joined(target.before), joined(target.after)) for target in targets if target.row is None],
-    )
-    return _done(result, copies=copies)
-
-
-def _done(result: Result, *, copies: bool) -> dict[str, Any]:
-    if copies:
-        return {
-            "copied": [after for _, after in result.files],
-            "copied_folders": [after for _, after in result.folders],
-        }
-    return {"moved": result.files, "moved_folders": result.folders}
 
 
 def check_file_name(name: str) -> None:

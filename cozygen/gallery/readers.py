@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -69,8 +70,9 @@ class _Process:
 
 
 def _details(entry: list[Any]) -> Details:
-    width, height, duration, fps, meta = entry
-    return Details(width, height, duration, fps, None if meta is None else tuple(meta))
+    width, height, duration, fps, meta, sources = entry
+    places = tuple((folder, path) for folder, path in sources)
+    return Details(width, height, duration, fps, None if meta is None else tuple(meta), places)
 
 
 def _environment() -> dict[str, str]:
@@ -101,9 +103,26 @@ class Readers:
         """
         size = -(-len(paths) // self._count) or 1
         parts = [paths[start : start + size] for start in range(0, len(paths), size)]
-        with ThreadPoolExecutor(self._count, thread_name_prefix="gallery-metadata") as threads:
-            found = threads.map(self._read_part, range(self._count), parts)
-            return [details for part in found for details in part]
+        return [details for part in self.stream(parts) for details in part]
+
+    def stream(self, parts: Iterable[Sequence[str]]) -> Iterator[list[Details | None]]:
+        """As `read`, part by part: while one is being looked at, the following ones are read."""
+        idle: queue.SimpleQueue[int] = queue.SimpleQueue()
+        for number in range(self._count):
+            idle.put(number)
+
+        def read(paths: Sequence[str]) -> list[Details | None]:
+            number = idle.get()
+            try:
+                return self._read_part(number, paths)
+            finally:
+                idle.put(number)
+
+        threads = ThreadPoolExecutor(self._count, thread_name_prefix="gallery-metadata")
+        try:
+            yield from threads.map(read, parts)
+        finally:
+            threads.shutdown(cancel_futures=True)
 
     def _read_part(self, number: int, paths: Sequence[str]) -> list[Details | None]:
         try:

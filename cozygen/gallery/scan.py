@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cozygen.media.kinds import MediaKind, media_kind
-from cozygen.storage.paths import BadName, check_name
+from cozygen.storage.paths import BadName, check_name, is_temporary
 
 KINDS: tuple[MediaKind, ...] = ("image", "video", "audio")
 """The kinds by the number that stands for each in the index."""
@@ -29,7 +29,10 @@ _SIGNED_64 = (1 << 63) - 1
 
 
 class Unreachable(OSError):
-    """The disk does not answer: a network drive that went away, or a broken one. What was known stays."""
+    """The disk does not answer: a drive that went away, a broken one, or one that we may not look at.
+
+    What was known stays.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +68,16 @@ Known = Mapping[str, KnownFile]
 
 @dataclass
 class Reading:
-    """The contents of a folder. A file that is None is as it was."""
+    """The contents of a folder. A file that is None is as it was.
+
+    `denied`: not all of it may be looked at. `leftovers`: there are temporary files or folders of ours in it.
+    """
 
     stamp: Stamp
     files: dict[str, FileStat | None] = field(default_factory=dict)
     folders: dict[str, Stamp] = field(default_factory=dict)
+    denied: bool = False
+    leftovers: bool = False
 
 
 def is_hidden(name: str) -> bool:
@@ -116,7 +124,7 @@ def stat_file(path: Path | str, name: str, *, follow_symlinks: bool) -> FileStat
         return None
     try:
         status = os.stat(path, follow_symlinks=follow_symlinks)  # noqa: PTH116 -- as above
-    except (FileNotFoundError, NotADirectoryError, PermissionError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     except OSError as error:
         if _is_loop(error):
@@ -146,48 +154,51 @@ def read_folder(
         return None
     reading = Reading(stamp)
     known, above = known or {}, ancestors | {stamp.inode}
+    files = reading.files
     try:
         with os.scandir(path) as entries:
-            for entry in entries:
+            for entry in entries:  # every file of a library passes here; for one that is as it was, little is done
                 name = entry.name
                 row = known.get(name)
-                if row is not None:
-                    trust = trusted and name not in doubted
-                    if _is_same(entry, row, follow_symlinks, trust):
-                        reading.files[name] = None
-                        continue
-                _take(reading, entry, follow_symlinks, above)
+                if row is None:
+                    _take(reading, entry, follow_symlinks, above)
+                elif (trusted and entry.inode() & _SIGNED_64 == row[3] and name not in doubted) or _is_same(
+                    entry, row, follow_symlinks
+                ):
+                    files[name] = None
+                else:
+                    _take(reading, entry, follow_symlinks, above)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except PermissionError:
-        return reading
+        reading.denied = True
     except OSError as error:
         raise Unreachable(error.errno, error.strerror, str(path)) from error
     return reading
 
 
-def _is_same(entry: os.DirEntry[str], row: KnownFile, follow: bool, trusted: bool) -> bool:
-    """Whether a file is as it was. This is called for every file of a library; it does as little as it can."""
-    _, size, mtime_ns, inode = row
-    if trusted and entry.inode() & _SIGNED_64 == inode:
-        return True
+def _is_same(entry: os.DirEntry[str], row: KnownFile, follow: bool) -> bool:
+    """Whether a file is as it was."""
     try:
         status = entry.stat(follow_symlinks=follow)
     except OSError:
         return False
     return (
-        status.st_mtime_ns == mtime_ns
-        and status.st_size == size
-        and (status.st_ino or entry.inode()) & _SIGNED_64 == inode
+        status.st_mtime_ns == row[2]
+        and status.st_size == row[1]
+        and (status.st_ino or entry.inode()) & _SIGNED_64 == row[3]
         and stat.S_ISREG(status.st_mode)
     )
 
 
 def _take(reading: Reading, entry: os.DirEntry[str], follow: bool, ancestors: frozenset[int]) -> None:
     name = entry.name
+    if name.startswith(OWN_PREFIX):
+        reading.leftovers |= is_temporary(name)
+        return
     try:
         if entry.is_dir(follow_symlinks=follow):
-            if _showable(name) and not name.startswith(OWN_PREFIX):
+            if _showable(name):
                 found = _stamp(entry.stat(follow_symlinks=follow))
                 if found.inode == 0 or found.inode not in ancestors or not entry.is_symlink():
                     reading.folders[name] = found
@@ -197,6 +208,9 @@ def _take(reading: Reading, entry: os.DirEntry[str], follow: bool, ancestors: fr
             status = entry.stat(follow_symlinks=follow)
             inode = (status.st_ino or entry.inode()) & _SIGNED_64
             reading.files[name] = FileStat(kind, status.st_size, status.st_mtime_ns, inode)
+    except PermissionError:
+        # A link may lead where we must not look; of what is in the folder itself, the folder does not let us.
+        reading.denied |= not entry.is_symlink()
     except OSError:
         return  # it vanished while we looked, or is a link to nowhere
 

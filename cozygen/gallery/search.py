@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import re
+import sqlite3
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -20,7 +21,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cozygen.gallery import query
-from cozygen.gallery.attributes import FAVORITE, HIDDEN, PROMPT, SINGLE, WORKFLOW, Attributes, Frame, Labels, Mask
+from cozygen.gallery.attributes import (
+    BLOCK,
+    FAVORITE,
+    HIDDEN,
+    PROMPT,
+    SEVERAL,
+    SINGLE,
+    WORKFLOW,
+    Attributes,
+    Frame,
+    Labels,
+    Mask,
+    look_up,
+)
 from cozygen.gallery.catalogue import Columns, Scope, Snapshot
 from cozygen.gallery.index import IndexStore
 from cozygen.gallery.query import And, Node, Not, Or, Words
@@ -31,8 +45,9 @@ Places = NDArray[np.int32]
 """Positions in the columns of a snapshot."""
 
 _REMEMBERED = 8
-_REMEMBERED_TEXTS, _REMEMBERED_IDS = 64, 2_000_000
-_REMEMBERED_PLACES = 2_000_000
+_REMEMBERED_TEXTS, _REMEMBERED_IDS = 64, 1_000_000
+_REMEMBERED_PLACES = 1_000_000
+_IDS_AT_ONCE = 1 << 18
 _TOP = 50
 _FLAGS = {"is:favorite": FAVORITE, "is:hidden": HIDDEN, "has:prompt": PROMPT, "has:workflow": WORKFLOW}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -58,10 +73,11 @@ class TextIndex:
                 self._known.move_to_end(expression)
                 return known[2]
         with self._store.reader() as connection:
-            # One long text is handed over many times faster than as many rows.
-            row = connection.execute("SELECT group_concat(rowid) FROM texts WHERE texts MATCH ?", (expression,))
-            joined = row.fetchone()[0]
-        found = np.fromstring(joined or "", np.int32, sep=",")
+            parts = [
+                _matching_ids(connection, expression, low, low + _IDS_AT_ONCE)
+                for low in range(0, len(attributes.frame), _IDS_AT_ONCE)
+            ]
+        found = np.concatenate(parts)
         with self._lock:
             self._known[expression] = attributes, version, found
             total = sum(len(entry[2]) for entry in self._known.values())
@@ -70,10 +86,11 @@ class TextIndex:
         return found
 
     def scores(self, expression: str, lowest: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The ids from `lowest` on that match, and how well: BM25, the lower the better."""
+        """The ids from `lowest` on that match, ascending, and how well: BM25, the lower the better."""
         with self._store.reader() as connection:
             rows = connection.execute(
-                "SELECT rowid, bm25(texts, 8.0, 4.0, 1.0, 4.0) FROM texts WHERE texts MATCH ? AND rowid >= ?",
+                "SELECT rowid, bm25(texts, 8.0, 4.0, 1.0, 4.0) FROM texts WHERE texts MATCH ? AND rowid >= ?"
+                " ORDER BY rowid",
                 (expression, lowest),
             )
             table = np.fromiter(rows, dtype=[("id", "i8"), ("score", "f8")])
@@ -90,6 +107,15 @@ def expression(words: Words) -> str:
     quoted = '"' + _CONTROL.sub(" ", spaced(words.text)).replace('"', '""') + '"'
     column = f"{{{words.column}}} : " if words.column else ""
     return f"{column}{quoted}{' *' if words.prefix else ''}"
+
+
+def _matching_ids(connection: sqlite3.Connection, expression: str, low: int, high: int) -> NDArray[np.int32]:
+    # One long text is handed over many times faster than as many rows.
+    row = connection.execute(
+        "SELECT group_concat(rowid) FROM texts WHERE texts MATCH ? AND rowid >= ? AND rowid < ?",
+        (expression, low, high),
+    )
+    return np.fromstring(row.fetchone()[0] or "", np.int32, sep=",")
 
 
 class Evaluator:
@@ -280,9 +306,14 @@ def _single(value: float) -> float:
 
 def sides(labels: Labels) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The widths and heights that labels such as ``1024x1536`` stand for; 0 for the others."""
-    pairs = [tuple(map(float, name.split("x"))) if name else (0.0, 0.0) for name in labels.names]
-    table = np.array(pairs, np.float64).reshape(-1, 2)
-    return table[:, 0], table[:, 1]
+    known = labels.table
+    begin = 0 if known is None else len(known)
+    if begin < len(labels):
+        pairs = [tuple(map(float, name.split("x"))) if name else (0.0, 0.0) for name in labels.names[begin:]]
+        fresh = np.array(pairs, np.float64).reshape(-1, 2)
+        labels.table = known = fresh if known is None else np.concatenate([known, fresh])
+    assert known is not None  # there is a label at least: the empty one
+    return known[:, 0], known[:, 1]
 
 
 def ratios_of(table: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -301,10 +332,17 @@ class Found:
     memo: dict[str, Any] = field(default_factory=dict, compare=False)
     """For what is worked out of it."""
 
-    @cached_property
+    @property
     def ids(self) -> NDArray[np.int64]:
-        """Their ids, in the same order."""
-        return self.columns.ids[self.places]
+        """Their ids, in the same order. They are put together anew each time."""
+        ids = self.columns.ids
+        return ids if len(self.places) == len(ids) else ids[self.places]
+
+    def blocks(self) -> Iterator[tuple[int, Places, NDArray[np.int64]]]:
+        """The places and ids in parts, each with where in the whole it begins."""
+        for start in range(0, len(self.places), BLOCK):
+            places = self.places[start : start + BLOCK]
+            yield start, places, self.columns.ids[places]
 
     def __len__(self) -> int:
         return len(self.places)
@@ -331,8 +369,10 @@ class Searcher:
         places = snapshot.places(scope)
         if not isinstance(node, query.Everything):
             mask = Evaluator(snapshot, attributes, self.texts).mask(node)
-            ids = snapshot.columns.ids[places]
-            places = places[np.take(mask, ids, mode="clip") & (ids < len(mask))]
+            blocks = Found(snapshot.columns, places).blocks()
+            # Quicker than `part[...]`, whose time depends on how the files that fit lie among the others.
+            parts = [part.take(np.flatnonzero(look_up(mask, ids))) for _, part, ids in blocks]
+            places = np.concatenate(parts or [places])
         found = Found(snapshot.columns, places)
         self._remember((scope, node), state, found)
         return found
@@ -343,9 +383,19 @@ class Searcher:
             for old in [old for old, (other, _) in self._known.items() if other != state]:
                 del self._known[old]
             self._known[key] = state, found
-            total = sum(len(entry) for _, entry in self._known.values())
+            total = sum(map(_weight, self._known.items()))
             while len(self._known) > _REMEMBERED or (total > _REMEMBERED_PLACES and len(self._known) > 1):
-                total -= len(self._known.popitem(last=False)[1][1])
+                total -= _weight(self._known.popitem(last=False))
+
+    def facets(self, snapshot: Snapshot, scope: Scope, found: Found) -> dict[str, Counted]:
+        """How the files that were found in `scope` divide, see `facets`. Most of all files cost no more than few."""
+        known: dict[str, Counted] | None = found.memo.get("facets")
+        if known is None:
+            attributes = self._attributes()
+            whole = self.find(snapshot, scope, query.Everything())
+            counts = _counts_within(whole, found, attributes)
+            known = found.memo["facets"] = facets(found, snapshot, attributes, counts)
+        return known
 
     def relevance(self, found: Found, node: Node) -> NDArray[np.float64]:
         """How well each file fits the words of a condition, the lower the better. Of very many, the newest count."""
@@ -355,12 +405,19 @@ class Searcher:
             return scores
         ids = found.ids
         lowest = int(np.partition(ids, -_SCORED)[-_SCORED]) if len(ids) > _SCORED else 0
-        by_id = np.zeros(int(ids.max()) + 1)
         scored, values = self.texts.scores(" OR ".join(f"({expression(word)})" for word in words), lowest)
-        inside = scored < len(by_id)
-        by_id[scored[inside]] = values[inside]
-        result: NDArray[np.float64] = by_id[ids]
-        return result
+        if not len(scored):
+            return scores
+        recent = np.flatnonzero(ids >= lowest)
+        places = np.minimum(np.searchsorted(scored, ids[recent]), len(scored) - 1)
+        scores[recent] = np.where(scored[places] == ids[recent], values[places], 0.0)
+        return scores
+
+
+def _weight(known: tuple[tuple[Scope, Node], tuple[tuple[int, int], Found]]) -> int:
+    """The places that a remembered search keeps in memory. Those of all files the snapshot has anyway."""
+    (_, node), (_, found) = known
+    return 0 if isinstance(node, query.Everything) else len(found)
 
 
 _SCORED = 4000
@@ -382,31 +439,78 @@ Counted = list[tuple[str | int, int]]
 """Values with the number of files that have them, the most frequent first."""
 
 
-def facets(found: Found, snapshot: Snapshot, attributes: Attributes) -> dict[str, Counted]:
-    """How the files that were found divide, by keys and values of the query language: 50 each, all months."""
-    frame, ids = attributes.frame, found.ids
+Counts = dict[str, NDArray[np.int64]]
+"""For each kind of label, and for kinds, folders, ratings and flags: how many files have which number."""
+
+_BYTE = 256
+
+
+def counts_of(found: Found, attributes: Attributes) -> Counts:
+    """Count what was found."""
+    known: Counts | None = found.memo.get("counts")
+    if known is not None:
+        return known
+    frame, columns = attributes.frame, found.columns
+    lengths = {name: len(attributes.labels[name]) for name in SINGLE}
+    lengths |= {"rating": _BYTE, "flags": _BYTE, "kind": len(KINDS)}
+    lengths["folder"] = int(columns.folders.max(initial=0)) + 1
+    counts = {name: np.zeros(length, np.int64) for name, length in lengths.items()}
     mask = np.zeros(len(frame), np.bool_)
-    mask[ids[ids < len(frame)]] = True
+    for _, places, ids in found.blocks():
+        if columns.highest >= len(frame):
+            ids = ids[ids < len(frame)]
+        mask[ids] = True
+        values = {name: frame.number(name)[ids] for name in (*SINGLE, "rating", "flags")}
+        values |= {"kind": columns.kinds[places], "folder": columns.folders[places]}
+        for name, numbers in values.items():
+            length = lengths[name]
+            counts[name] += np.bincount(numbers, minlength=length)[:length]
+    for name in SEVERAL:
+        counts[name] = attributes.pairs[name].counts(mask, len(attributes.labels[name]))
+    found.memo["counts"] = counts
+    return counts
+
+
+def _counts_within(whole: Found, found: Found, attributes: Attributes) -> Counts:
+    """Count what was found, or what was not: the fewer of `whole`, of which all that was found is a part."""
+    if whole.columns is not found.columns or 2 * len(found) <= len(whole):
+        return counts_of(found, attributes)
+    total = counts_of(whole, attributes)
+    if len(found) == len(whole):
+        return total
+    missing = np.zeros(len(whole.columns), np.bool_)
+    missing[whole.places] = True
+    missing[found.places] = False
+    rest = counts_of(Found(whole.columns, np.flatnonzero(missing).astype(np.int32)), attributes)
+    return {name: _less(counts, rest[name]) for name, counts in total.items()}
+
+
+def _less(counts: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The difference; labels may have come between the two."""
+    found = counts.copy()
+    length = min(len(counts), len(other))
+    found[:length] -= other[:length]
+    return np.maximum(found, 0)
+
+
+def facets(
+    found: Found, snapshot: Snapshot, attributes: Attributes, counts: Counts | None = None
+) -> dict[str, Counted]:
+    """How the files that were found divide, by keys and values of the query language: 50 each, all months.
+
+    `counts` are those of what was found, where they are known.
+    """
+    counts = counts or counts_of(found, attributes)
     result: dict[str, Counted] = {}
-    kinds = np.bincount(snapshot.columns.kinds[found.places], minlength=len(KINDS))
-    result["kind"] = _top(dict(zip(KINDS, kinds.tolist(), strict=False)))
-    for kind in ("model", "lora", "tag", "album"):
-        labels = attributes.labels[kind]
-        result[kind] = _named(labels, attributes.pairs[kind].counts(mask, len(labels)))
-    dims = np.zeros(0, np.int64)
-    for kind in SINGLE:
-        labels = attributes.labels[kind]
-        counts = np.bincount(np.take(frame.number(kind), ids, mode="clip"), minlength=len(labels))
-        result["size" if kind == "dims" else kind] = _named(labels, counts)
-        if kind == "dims":
-            dims = counts
-    result["ratio"] = _shapes(attributes.labels["dims"], dims)
-    result["rating"] = _ratings(found, attributes)
-    result["folder"] = _top(_folders(found, snapshot))
+    result["kind"] = _top(dict(zip(KINDS, counts["kind"].tolist(), strict=True)))
+    for kind in (*SEVERAL, *SINGLE):
+        result["size" if kind == "dims" else kind] = _named(attributes.labels[kind], counts[kind])
+    result["ratio"] = _shapes(attributes.labels["dims"], counts["dims"])
+    result["rating"] = _ratings(counts["rating"])
+    result["folder"] = _top(_folders(counts["folder"], snapshot))
     result["date"] = _months(found)
-    flags = np.take(frame.flags, ids, mode="clip")
     for key, name, bit in (("is", "favorite", FAVORITE), ("has", "prompt", PROMPT), ("has", "workflow", WORKFLOW)):
-        count = int(np.count_nonzero(flags & bit))
+        count = int(counts["flags"][(np.arange(_BYTE) & bit) != 0].sum())
         result.setdefault(key, []).extend([(name, count)] if count else [])
     return result
 
@@ -414,21 +518,19 @@ def facets(found: Found, snapshot: Snapshot, attributes: Attributes) -> dict[str
 def values_of(key: str, found: Found, snapshot: Snapshot, attributes: Attributes) -> Counted:
     """All values of a key of the query language, with the number of files that have them."""
     if key == "folder":
-        return _top(_folders(found, snapshot), most=None)
+        return _top(_folders(counts_of(found, attributes)["folder"], snapshot), most=None)
     if key == "date":
         return _months(found)
     if key == "rating":
-        return _ratings(found, attributes)
+        return _ratings(counts_of(found, attributes)["rating"])
     return [*attributes.counts("dims" if key == "size" else key)]
 
 
-def _ratings(found: Found, attributes: Attributes) -> Counted:
-    counts = np.bincount(np.take(attributes.frame.rating, found.ids, mode="clip"), minlength=6)[:6]
+def _ratings(counts: NDArray[np.int64]) -> Counted:
     return [(value, int(counts[value])) for value in range(5, -1, -1) if counts[value]]
 
 
-def _folders(found: Found, snapshot: Snapshot) -> dict[str, int]:
-    counts = np.bincount(snapshot.columns.folders[found.places])
+def _folders(counts: NDArray[np.int64], snapshot: Snapshot) -> dict[str, int]:
     paths = snapshot.tree.by_id
     return {paths[id].path: int(counts[id]) for id in np.flatnonzero(counts).tolist() if id in paths}
 

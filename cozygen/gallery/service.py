@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cozygen.gallery import metadata
+from cozygen.gallery.alike import count_unseen
 from cozygen.gallery.attributes import Measures, Notes
 from cozygen.gallery.catalogue import Scope, Snapshot, within
 from cozygen.gallery.complete import Completions, complete
@@ -27,14 +28,15 @@ from cozygen.gallery.enricher import Enricher
 from cozygen.gallery.finder import Find, Finder, FoundFolder
 from cozygen.gallery.index import UNREAD, IndexStore
 from cozygen.gallery.library import Carried, Change, Library, Row, by_folder
-from cozygen.gallery.marks import Identity, Mark
+from cozygen.gallery.marks import OUTPUT, Identity, Mark
 from cozygen.gallery.metadata import FileMetadata
 from cozygen.gallery.news import Announcer, News, Subscription
 from cozygen.gallery.ordering import Cursor, Sort
 from cozygen.gallery.query import Everything, Node
 from cozygen.gallery.readers import Readers
-from cozygen.gallery.scan import OWN_PREFIX, is_hidden, is_own, stamp_folder, wall_seconds
+from cozygen.gallery.scan import OWN_PREFIX, Unreachable, is_hidden, is_own, stamp_folder, wall_seconds
 from cozygen.gallery.search import Counted, values_of
+from cozygen.gallery.timeline import Timeline, timeline_of
 from cozygen.gallery.trash import Doomed, Outcome, Trash, Trashed
 from cozygen.gallery.watcher import Watcher
 from cozygen.gallery.worker import Priority, Steps, Worker
@@ -58,6 +60,8 @@ _READ_AT_ONCE = 64
 """Up to so many new files are read before a search is answered."""
 _PATIENCE = 4.0
 """Seconds that a request waits for a first scan before it shows what has been found until then."""
+_REACH_SECONDS = 4.0
+"""Seconds after which a disk that has not answered counts as not there."""
 _ATTEMPTS = 4
 _EVERYTHING = Scope("", recursive=True, show_hidden=True)
 _ANY = Everything()
@@ -66,6 +70,8 @@ _HOUR = 3600.0
 _OWN_FOLDERS = ("trash", "thumbnails", "temp")
 """What the studio keeps pictures of its own in, below the data folder, which may lie in the library."""
 _STEADY_SECONDS = 60.0
+_FLOOD = 1000
+"""So much news at once that some may have been lost: the system keeps only so many (16,384 by default on Linux)."""
 _QUICKEST_SECONDS, _SLOWEST_SECONDS, _SHARE = 1.0, 30.0, 20.0
 
 
@@ -99,7 +105,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Item:
-    """A folder or a file. `subfolder` is a file's folder, and a folder's own path.
+    """A folder or a file of the library `root`. `subfolder` is a file's folder, and a folder's own path.
 
     `mtime` in seconds since the epoch, `size` in bytes.
     """
@@ -113,6 +119,8 @@ class Item:
     meta: Wire | None = None
     notes: Notes | None = None
     measures: Measures | None = None
+    root: str = OUTPUT
+    placeholder: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -140,21 +148,37 @@ class Selection:
 
 @dataclass(frozen=True)
 class Chosen:
-    """The files of a selection, and the places at which there is none."""
+    """The files of a selection, and the places at which there is none.
+
+    `each` has what is at each of the places of the selection, in their order; it is empty for a search.
+    """
 
     rows: list[Row]
     missing: list[tuple[str, str]]
+    each: list[Row | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the index is. `unread`: files whose metadata has not been read. `watching`: changes are told at once."""
+    """How far the index is. `unread`: files whose metadata has not been read, `unseen`: that have not been looked at.
+
+    `watching`: changes are told at once.
+    """
 
     folders: int
     files: int
     unread: int
+    unseen: int
     complete: bool
     watching: bool
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Whether the library's folder is there, and whether files in it can be moved and deleted."""
+
+    available: bool
+    writable: bool
 
 
 @dataclass
@@ -176,7 +200,7 @@ class _Seen:
 
 
 class Gallery:
-    """The gallery of one library.
+    """The gallery of one library, which has a `name`. Its folder need not be there, and may come back at any time.
 
     Nothing is opened or started before `start`. `on_change` is called on the event loop with a folder and the time of
     its newest change, at most every 0.1 s for one folder.
@@ -187,17 +211,19 @@ class Gallery:
         root: Root,
         data_dir: Path,
         *,
+        name: str = OUTPUT,
         trash_days: int = 30,
         on_change: Callable[[str, float], None] = lambda subfolder, mtime: None,
         read: Read = read_details,
         database: Database | None = None,
     ) -> None:
+        self.name = name
         self.root = root
-        self.trash = Trash(data_dir / "trash", root, days=trash_days)
-        self._store = IndexStore(data_dir / "index.db")
+        self.trash = Trash(trash_folder(data_dir, name), root, days=trash_days)
+        self._store = IndexStore(index_file(data_dir, name))
         excluded = own_folders(root, data_dir)
         self._library = Library(
-            "output",
+            name,
             root,
             self._store,
             self._changed,
@@ -213,6 +239,7 @@ class Gallery:
         self._enricher = Enricher(self._library, self._worker, self._read_details, Readers())
         self._readers = ThreadPoolExecutor(4, thread_name_prefix="gallery-read")
         self._ready: Future[None] = Future()
+        self._scanning: Future[None] = Future()
         self._seen = _Seen()
         self._counted: dict[str, tuple[tuple[int, int], list[tuple[str, int]]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -229,7 +256,7 @@ class Gallery:
         self._loop = asyncio.get_running_loop()
         self._worker.start()
         self._ready = self._worker.submit(Priority.REQUEST, self._open())
-        self._worker.submit(Priority.BACKGROUND, self._first_scan())
+        self._scanning = self._worker.submit(Priority.BACKGROUND, self._first_scan())
         self._watcher.start()
         self._tasks = [
             asyncio.create_task(self._patrol(), name="gallery-patrol"),
@@ -261,16 +288,22 @@ class Gallery:
         yield
 
     def _first_scan(self) -> Steps[None]:
-        """Look for what changed while nobody looked."""
+        """Look for what changed while nobody looked. A folder that is not there is looked for again, see `_patrol`."""
         library = self._library
         yield from library.rescan(library.stale(library.snapshot, _EVERYTHING), deep=True)
-        library.complete = True
+        library.complete = library.snapshot.tree.folders[""].scanned
         self._enricher.wake()
         yield from library.keeper.settle()
         yield from library.load_attributes()
+        yield from library.retry()
+        library.sweep()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+
+    async def off_loop(self, work: Callable[[], T]) -> T:
+        """Run what touches the library's disk on its own threads: one that hangs keeps no other library waiting."""
+        return await self._in_thread(work)
 
     # Listing
 
@@ -282,10 +315,8 @@ class Gallery:
     def _page(self, request: Request) -> Page:
         self._ready.result()
         scope = request.scope
-        if stamp_folder(str(self.root.folder)) is None:
-            if scope.subfolder:
-                raise FolderMissing(scope.subfolder)
-            return Page([], 0, complete=True)
+        if self._is_absent():
+            return self._page_of_nothing(scope)
         try:
             return self._fresh_page(request)
         except sqlite3.OperationalError:
@@ -294,12 +325,27 @@ class Gallery:
             self._worker.submit(Priority.REQUEST, self._recover(error)).result()
             return self._fresh_page(request)
 
+    def _is_absent(self) -> bool:
+        """Whether the library's folder is not there. A disk that does not answer says nothing of it."""
+        try:
+            return stamp_folder(str(self.root.folder)) is None
+        except Unreachable:
+            return False
+
+    def _page_of_nothing(self, scope: Scope) -> Page:
+        """What there is to show while the library's folder is not there: there is more when it had files."""
+        if scope.subfolder:
+            raise FolderMissing(scope.subfolder)
+        return Page([], 0, complete=len(self._library.snapshot.columns) == 0)
+
     def _recover(self, error: sqlite3.Error) -> Steps[None]:
         self._library.recover(error)
         yield from self._library.rescan([""], deep=True)
 
     def _fresh_page(self, request: Request) -> Page:
         self._reconcile(request)
+        if self._library.away:
+            return self._page_of_nothing(request.scope)
         for attempt in range(1, _ATTEMPTS + 1):
             snapshot = self._library.snapshot
             if request.scope.subfolder not in snapshot.tree.folders:
@@ -327,8 +373,9 @@ class Gallery:
             self._rescan([folder.path for folder in folders], deep=scope.recursive, thorough=True)
             return
         stale = library.stale(snapshot, scope, limit=_MANY_FOLDERS if self._watcher.live else None)
-        if stale:
-            self._rescan(stale, deep=scope.recursive)
+        if stale or library.away:
+            # The folder above all first: when the drive has gone, nothing below it has been deleted.
+            self._rescan(["", *stale], deep=scope.recursive)
 
     def _rescan(
         self,
@@ -388,6 +435,8 @@ class Gallery:
                 metas.get(row.id),
                 notes.get(row.id),
                 measures.get(row.id),
+                self.name,
+                row.placeholder,
             )
             for row in rows
         ]
@@ -409,7 +458,7 @@ class Gallery:
         if len(found) < len(matches.rows) and not settle:
             return None
         shown = [row for row in found if row not in differing or differing[row] is not None]
-        items = [Item(folder.name, True, folder.path, folder.mtime) for folder in matches.folders]
+        items = [Item(folder.name, True, folder.path, folder.mtime, root=self.name) for folder in matches.folders]
         complete = informed and self._is_complete(snapshot, scope)
         return Page(items + self._items(shown, request), matches.total, complete, matches.next, matches.facets)
 
@@ -444,12 +493,14 @@ class Gallery:
         for folder in snapshot.tree.children.get(scope.subfolder, ()):
             if is_hidden(folder.name) and not scope.show_hidden:
                 continue
-            with suppress(OSError):
+            try:
                 stamp = stamp_folder(self._library.disk(folder.path))
-                if stamp is not None:
-                    found.append((-stamp.mtime_ns, folder))
+            except Unreachable:
+                stamp = folder.stamp
+            if stamp is not None:
+                found.append((-stamp.mtime_ns, folder))
         found.sort(key=lambda entry: (entry[0], entry[1].name))
-        return [Item(folder.name, True, folder.path, wall_seconds(-mtime)) for mtime, folder in found]
+        return [Item(folder.name, True, folder.path, wall_seconds(-mtime), root=self.name) for mtime, folder in found]
 
     def _metas(self, rows: Sequence[Row]) -> dict[int, Wire]:
         """The metadata of files; what was not read until now is read, and kept."""
@@ -459,6 +510,25 @@ class Gallery:
             self._worker.submit(Priority.NEWS, self._library.enrich(fresh))
         metas.update({item.id: item.details.wire for item in fresh if item.details and item.details.wire})
         return {id: wire for id, wire in metas.items() if wire}
+
+    async def timeline(self, scope: Scope, node: Node) -> tuple[Timeline, bool]:
+        """How what is found is spread over time, and whether it is all there is. Raises `FolderMissing`."""
+
+        def count() -> tuple[Timeline, bool]:
+            self._ready.result()
+            library = self._library
+            if self._is_absent():
+                if scope.subfolder:
+                    raise FolderMissing(scope.subfolder)
+                return Timeline("day", [], 0, None), True
+            self._reconcile(Request(scope))
+            informed = isinstance(node, Everything) or self._inform(library.snapshot)
+            snapshot = library.snapshot
+            found = self._finder.searcher.find(snapshot, scope, node)
+            return timeline_of(found, library.attributes), informed and self._is_complete(snapshot, scope)
+
+        with self._enricher.paused():
+            return await self._in_thread(count)
 
     # Choosing
 
@@ -480,9 +550,9 @@ class Gallery:
             self._take_in({subfolder for subfolder in unknown if not self.is_own(subfolder)})
             ids = self._library.ids_at(self._library.snapshot, places)
         rows = self._library.rows(self._library.snapshot, [id for id in ids if id is not None])
-        known = [row for row in rows if row is not None]
-        present = {(row.subfolder, row.name) for row in known}
-        return Chosen(known, [place for place in places if place not in present])
+        present = {(row.subfolder, row.name): row for row in rows if row is not None}
+        each = [present.get((subfolder, filename)) for subfolder, _, filename in split]
+        return Chosen(list(present.values()), [place for place in places if place not in present], each)
 
     def _choose_found(self, selection: Selection) -> Chosen:
         scope = selection.scope
@@ -557,25 +627,82 @@ class Gallery:
 
     async def item(self, row: Row) -> Item:
         """A file as a listing shows it."""
-        return (await self._in_thread(lambda: self._items([row], _MEASURED)))[0]
+        return (await self.items([row]))[0]
+
+    async def items(self, rows: Sequence[Row]) -> list[Item]:
+        """Files as a listing shows them."""
+        return await self._in_thread(lambda: self._items(rows, _MEASURED))
+
+    async def consult(self, work: Callable[[Library], T], *, fresh: bool = True) -> tuple[T, bool]:
+        """What `work` finds in the index, and whether all is in it already; `fresh`: brought up to date before.
+
+        It runs off the event loop, and must not change anything.
+        """
+
+        def look() -> tuple[T, bool]:
+            self._ready.result()
+            if not fresh:
+                return work(self._library), self._library.complete
+            if not self._is_absent():
+                self._reconcile(Request(_EVERYTHING))
+            informed = self._inform(self._library.snapshot)
+            return work(self._library), informed and self._library.complete
+
+        with self._enricher.paused():
+            return await self._in_thread(look)
+
+    async def amend(self, work: Callable[[Library], Steps[T]]) -> T:
+        """Have `work` change what the index knows of files, a slice at a time, when there is nothing else to do.
+
+        Raises `asyncio.CancelledError` when the gallery is closed before it is done.
+        """
+        return await asyncio.wrap_future(self._worker.submit(Priority.BACKGROUND, work(self._library)))
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for the gallery, or it has not been opened or looked through."""
+        return not self._ready.done() or not self._library.complete or self._enricher.paused_now
 
     async def progress(self) -> Progress:
         """How far the index is."""
 
         def look() -> Progress:
             self._ready.result()
-            # Asked first: a scan that ends in between would have its files counted neither as to come nor as unread.
-            complete = self._library.complete
-            snapshot = self._library.snapshot
-            return Progress(
-                folders=len(snapshot.tree.folders),
-                files=len(snapshot.columns),
-                unread=self._library.count_unread(),
-                complete=complete,
-                watching=self._watcher.live,
-            )
+            return self._progress()
 
         return await self._in_thread(look)
+
+    async def progress_now(self) -> Progress:
+        """How far the index is, without waiting for the disk: nothing is known while it is being opened."""
+        if not self._ready.done():
+            return Progress(folders=0, files=0, unread=0, unseen=0, complete=False, watching=False)
+        return await asyncio.to_thread(self._progress)
+
+    def _progress(self) -> Progress:
+        # Asked first: a scan that ends in between would have its files counted neither as to come nor as unread.
+        complete = self._library.complete
+        snapshot = self._library.snapshot
+        return Progress(
+            folders=len(snapshot.tree.folders),
+            files=len(snapshot.columns),
+            unread=self._library.count_unread(),
+            unseen=count_unseen(self._library),
+            complete=complete,
+            watching=self._watcher.live,
+        )
+
+    async def reach(self) -> Reach:
+        """Whether the library's folder is there, and can be written to. A disk that does not answer soon is not."""
+        folder = self.root.folder
+
+        def look() -> Reach:
+            present = os.path.isdir(folder) and not self._library.away  # noqa: PTH112 -- never raises
+            return Reach(present, present and os.access(folder, os.W_OK | os.X_OK))
+
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_REACH_SECONDS):
+                return await self._in_thread(look)
+        return Reach(available=False, writable=False)
 
     # One file
 
@@ -724,8 +851,9 @@ class Gallery:
     def _get_to_know(self, scope: Scope) -> None:
         """Take in what is there, so that what happens from now on is news."""
         self._ready.result()
-        if scope.subfolder and stamp_folder(self._library.disk(scope.subfolder)) is None:
-            raise FolderMissing(scope.subfolder)
+        with suppress(Unreachable):
+            if scope.subfolder and stamp_folder(self._library.disk(scope.subfolder)) is None:
+                raise FolderMissing(scope.subfolder)
         self._reconcile(Request(scope))
 
     def _changed(self, changes: Sequence[Change]) -> None:
@@ -749,6 +877,8 @@ class Gallery:
             self._paths.update(paths)
         if not waiting:
             self._worker.submit(Priority.NEWS, self._look_at_paths())
+        if len(paths) >= _FLOOD:
+            self._listening()
 
     def _listening(self) -> None:
         """From the watcher's thread: it has begun to hear; what happened before has to be looked for."""
@@ -780,30 +910,45 @@ class Gallery:
 
     def _look_around(self) -> None:
         library = self._library
-        if not library.complete or stamp_folder(str(self.root.folder)) is None:
+        if self._is_absent():
+            return
+        if not library.complete:
+            if self._scanning.done():
+                self._scanning = self._worker.submit(Priority.BACKGROUND, self._first_scan())
             return
         snapshot = library.snapshot
         newest = library.rows(snapshot, snapshot.ids(_EVERYTHING, 0, _SMALL))
         names = by_folder(library.differing(row for row in newest if row is not None))
         stale = library.stale(snapshot, _EVERYTHING)
-        if stale or names:
-            self._worker.submit(Priority.NEWS, library.rescan(stale, deep=True, names=names)).result()
+        if stale or names or library.away:
+            self._worker.submit(Priority.NEWS, library.rescan(["", *stale], deep=True, names=names)).result()
 
     async def _keep_trash(self) -> None:
-        await asyncio.to_thread(self.trash.repair)
+        await self._in_thread(self.trash.repair)
         while True:
             try:
-                count = await asyncio.to_thread(self.trash.expire)
+                count = await self._in_thread(self.trash.expire)
             except OSError as error:
                 log.warning("could not remove old files from the trash: %s", error)
             else:
                 if count:
                     log.info("removed %d files from the trash that were there for %d days", count, self.trash.days)
+            await self._in_thread(self._library.sweep)
             await asyncio.sleep(_HOUR)
 
 
 _MEASURED = Request(_EVERYTHING, find=Find(_ANY, Sort()))
 """A request for items with all that is known of them."""
+
+
+def index_file(data_dir: Path, name: str) -> Path:
+    """Where the index of a library is kept."""
+    return data_dir / ("index.db" if name == OUTPUT else f"index-{name}.db")
+
+
+def trash_folder(data_dir: Path, name: str) -> Path:
+    """Where files that were deleted from a library are kept, if it is on the same disk."""
+    return data_dir / "trash" if name == OUTPUT else data_dir / "trash" / f"of-{name}"
 
 
 def own_folders(root: Root, data_dir: Path) -> frozenset[str]:

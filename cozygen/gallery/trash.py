@@ -12,10 +12,12 @@ A move must stay on one file system to be sudden, so there are two trash folders
 from __future__ import annotations
 
 import errno
+import filecmp
 import json
 import logging
 import os
 import re
+import stat
 import threading
 import time
 import uuid
@@ -27,7 +29,7 @@ from typing import Any
 
 from cozygen.gallery.files import copy_file, free_names, put_at
 from cozygen.gallery.scan import OWN_PREFIX
-from cozygen.storage.paths import PathError, Root, atomic_write
+from cozygen.storage.paths import PathError, Root, atomic_write, sweep_temporaries
 
 log = logging.getLogger(__name__)
 
@@ -180,30 +182,59 @@ class Trash:
         with self._lock:
             for folder, trashed in list(self._all()):
                 if wanted(trashed):
-                    with suppress(FileNotFoundError):
+                    try:
                         folder.joinpath("files", trashed.id).unlink()
                         count += 1
+                    except FileNotFoundError:
+                        continue
+                    except OSError as error:
+                        log.warning("%s stays in the trash: %s", _shown(trashed.subfolder, trashed.filename), error)
             self._tidy()
         return count
 
     def repair(self) -> None:
-        """Finish what a crash interrupted: a restored file that is still here too, copies that were not completed."""
+        """Finish what a crash interrupted: a file that is in the library still, or again, and half-made copies."""
         with self._lock:
             for folder, trashed in list(self._all()):
                 payload = folder / "files" / trashed.id
                 with suppress(OSError, PathError):
-                    if payload.samefile(self.root.resolve_file(trashed.subfolder, trashed.filename)):
+                    if self._is_in_library(payload, self.root.resolve_file(trashed.subfolder, trashed.filename)):
                         payload.unlink()
             for folder in self._folders:
                 with suppress(OSError):
                     for leftover in folder.joinpath("files").glob("*.part"):
                         leftover.unlink(missing_ok=True)
+                sweep_temporaries(folder / "info", older_than=0.0)
             self._tidy()
+
+    @staticmethod
+    def _is_in_library(payload: Path, place: Path) -> bool:
+        """Whether a file of the trash is at its place in the library too, or at one of those beside it.
+
+        On one disk it is the same file by two names. From another one it was copied, with its times.
+        """
+        ours = payload.lstat()
+        for candidate in free_names(place):
+            try:
+                found = candidate.lstat()
+            except FileNotFoundError:
+                return False
+            if os.path.samestat(ours, found):
+                return True
+            alike = (found.st_mode, found.st_size, found.st_mtime_ns) == (ours.st_mode, ours.st_size, ours.st_mtime_ns)
+            if not alike or found.st_dev == ours.st_dev or not stat.S_ISREG(ours.st_mode):
+                continue
+            if filecmp.cmp(payload, candidate, shallow=False):
+                return True
+        return False
 
     def _tidy(self) -> None:
         """Remove the records of which no file is left."""
         for folder in self._folders:
-            present = {name.partition(".")[0] for name in _names(folder / "files")}
+            try:
+                present = {name.partition(".")[0] for name in os.listdir(folder / "files")}  # noqa: PTH208 -- as below
+            except OSError:
+                continue  # a disk that does not tell what is there must not cost us the records of it
             for name in _names(folder / "info"):
                 if name.endswith(".json") and name.removesuffix(".json") not in present:
                     with suppress(OSError):

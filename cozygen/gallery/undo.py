@@ -50,23 +50,20 @@ def settle(connection: Connection, token: str, data: dict[str, Any] | None) -> N
         connection.execute(update(undo_steps).where(undo_steps.c.token == token).values(data=data, pending=False))
 
 
-def kind_of(connection: Connection, user: str, token: str) -> str | None:
-    """What kind of step the user's token takes back, None when there is none any more."""
+def find(connection: Connection, user: str, token: str) -> Step | None:
+    """The user's step of that token, None when there is none any more."""
     mine = (undo_steps.c.token == token) & (undo_steps.c.user == user) & undo_steps.c.pending.is_(False)
     recent = undo_steps.c.created_at >= time.time() - KEPT_SECONDS
-    return connection.execute(select(undo_steps.c.kind).where(mine, recent)).scalar()
+    row = connection.execute(select(undo_steps).where(mine, recent)).first()
+    return None if row is None else Step(token, row.kind, row.data)
 
 
 def take(connection: Connection, user: str, token: str) -> Step | None:
     """The user's step of that token, which cannot be taken again; None when there is none any more."""
-    mine = (undo_steps.c.token == token) & (undo_steps.c.user == user) & undo_steps.c.pending.is_(False)
-    row = connection.execute(
-        select(undo_steps).where(mine, undo_steps.c.created_at >= time.time() - KEPT_SECONDS)
-    ).first()
-    if row is None:
-        return None
-    connection.execute(delete(undo_steps).where(undo_steps.c.token == token))
-    return Step(token, row.kind, row.data)
+    step = find(connection, user, token)
+    if step is not None:
+        connection.execute(delete(undo_steps).where(undo_steps.c.token == token))
+    return step
 
 
 def put_back(connection: Connection, user: str, step: Step) -> None:

@@ -55,6 +55,9 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            if _identity(self.folder) is None:  # a drive that is not plugged in, which may be one of another machine
+                self._stop.wait(_LOOK_SECONDS)
+                continue
             if is_network_drive(self.folder):
                 log.info("%s is on a network drive: it is looked at every now and then", self.folder)
                 return

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Literal
 
 from cozygen.engines.base import Graph
+
+_MAX_TEXTS = 50
+_LONGEST_TEXT = 20_000
 
 
 class JobState(StrEnum):
@@ -122,6 +126,18 @@ class Job:
     def files(self) -> Iterator[tuple[str, dict[str, str]]]:
         """The files among the outputs: (node id, ``{"filename", "subfolder", "type"}``)."""
         yield from output_files(self.outputs)
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """The texts among the outputs: (node id, text). Of very many and very long ones, what a page can show."""
+        return islice(_texts(self.outputs), _MAX_TEXTS)
+
+
+def _texts(outputs: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for node_id, ui in outputs.items():
+        given = ui.get("text") if isinstance(ui, dict) else None
+        for text in given if isinstance(given, list) else [given]:
+            if isinstance(text, str) and text:
+                yield str(node_id), text[:_LONGEST_TEXT]
 
 
 def output_files(outputs: dict[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:

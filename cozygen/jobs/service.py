@@ -7,7 +7,7 @@ import logging
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from cozygen.engines.base import (
     EngineEvent,
     EngineUnavailable,
     Event,
+    Graph,
     Health,
     Outcome,
     PreviewEvent,
@@ -93,12 +94,22 @@ class DuplicateJobError(Exception):
 
 
 class JobService:
-    """Queues jobs on one engine. Every change of state is in the database before anybody hears of it."""
+    """Queues jobs on one engine. Every change of state is in the database before anybody hears of it.
 
-    def __init__(self, database: Database, engine: Engine, bus: EventBus) -> None:
+    `on_queued` is called with the id and the graph of each job that was queued; it must not raise.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        bus: EventBus,
+        on_queued: Callable[[str, Graph], Awaitable[None]] | None = None,
+    ) -> None:
         self.engine = engine
         self.bus = bus
         self.health: Health | None = None
+        self._on_queued = on_queued
         self._db = database
         self._durations = Durations()
         self._live: dict[str, _Live] = {}
@@ -147,6 +158,7 @@ class JobService:
         self._refs[prompt_id] = JobRef(prompt_id, new.user, new.client_id)
         if self.line.paused:
             held = await self._change(prompt_id, lambda connection: store.hold(connection, prompt_id))
+            await self._tell_queued(prompt_id, new.graph)
             return held, Accepted(prompt_id, number, [])
         self._submitting.add(prompt_id)
         try:
@@ -171,7 +183,12 @@ class JobService:
             lambda connection: store.accept(connection, prompt_id, accepted.outputs_to_execute, accepted.number),
         )
         await self.line.settle(prompt_id)
+        await self._tell_queued(prompt_id, new.graph)
         return job, accepted
+
+    async def _tell_queued(self, prompt_id: str, graph: Graph) -> None:
+        if self._on_queued is not None:
+            await self._on_queued(prompt_id, graph)
 
     def _next_number(self, new: NewJob) -> float:
         if new.number is not None:
@@ -206,6 +223,10 @@ class JobService:
     async def group_jobs(self, group_id: str) -> list[Job]:
         """The jobs of a group in their places."""
         return await self._db.read(lambda connection: store.group_jobs(connection, group_id))
+
+    async def group_ids(self, group_id: str) -> list[str]:
+        """The ids of the jobs of a group in their places."""
+        return await self._db.read(lambda connection: store.group_ids(connection, group_id))
 
     async def group_states(self, group_id: str) -> dict[str, int]:
         """How many jobs of a group are in which state."""

@@ -271,6 +271,12 @@ def group_counts(connection: Connection, group_ids: Sequence[str]) -> dict[str, 
     return counts
 
 
+def group_ids(connection: Connection, group_id: str) -> list[str]:
+    """The ids of the jobs of a group in their places."""
+    query = select(jobs.c.id).where(jobs.c.group_id == group_id).order_by(jobs.c.group_place, jobs.c.seq)
+    return [row.id for row in connection.execute(query)]
+
+
 def group_jobs(connection: Connection, group_id: str) -> list[Job]:
     """The jobs of a group in their places."""
     return _jobs(connection, select(jobs).where(jobs.c.group_id == group_id).order_by(jobs.c.group_place, jobs.c.seq))

@@ -66,6 +66,14 @@ class _Entry(NamedTuple):
     path: Path
 
 
+class Usage(NamedTuple):
+    """How full a cache is, in bytes."""
+
+    bytes: int
+    files: int
+    limit: int
+
+
 class DiskCache:
     """Files of up to `limit` bytes in all below `folder`, by names of hexadecimal digits. Blocking, for any thread.
 
@@ -125,6 +133,11 @@ class DiskCache:
                 self._size += len(data)
             if self._size > self._limit:
                 self._evict()
+
+    def usage(self) -> Usage:
+        """How full it is."""
+        sizes = [entry.size for entry in self._entries()]
+        return Usage(sum(sizes), len(sizes), self._limit)
 
     def clear(self) -> int:
         """Remove everything: how many files there were."""

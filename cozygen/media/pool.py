@@ -62,12 +62,21 @@ class DecoderFailed(Undecodable):
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What a picture looks like: `phash` (64 bits) and `thumbhash`; see `cozygen.media.looks`."""
+
+    phash: int
+    thumbhash: bytes
+
+
+@dataclass(frozen=True)
 class Picture:
-    """An encoded picture, and which version of the file it shows."""
+    """An encoded picture, which version of the file it shows, and what it looks like where that was asked for."""
 
     data: bytes
     encoding: Encoding
     version: Version
+    looks: Looks | None = None
 
 
 @dataclass(frozen=True)
@@ -94,14 +103,10 @@ class Probe:
 
 @dataclass(frozen=True)
 class Analysis:
-    """All that one decoding yields. `phash` (64 bits), `thumbhash` and `thumbnail` are None for sound.
-
-    See `cozygen.media.looks` for what the first two are.
-    """
+    """All that one decoding yields. `looks` and `thumbnail` are None for sound, the latter also when not wanted."""
 
     probe: Probe
-    phash: int | None
-    thumbhash: bytes | None
+    looks: Looks | None
     thumbnail: Picture | None
 
 
@@ -156,22 +161,35 @@ class MediaPool:
         return (await self.picture(path, box, kind, quality=quality)).data
 
     async def picture(
-        self, path: Path, box: int, encoding: Encoding, *, quality: int | None = None, background: bool = False
+        self,
+        path: Path,
+        box: int,
+        encoding: Encoding,
+        *,
+        quality: int | None = None,
+        looks: bool = False,
+        background: bool = False,
     ) -> Picture:
-        """As `thumbnail`, with the encoding that was used and the version of the file that is shown."""
+        """As `thumbnail`, with the encoding that was used, the version of the file that is shown, and its `looks`."""
         request = {"op": "thumbnail", "path": str(path), "box": box, "encoding": encoding, "quality": quality}
+        request["looks"] = looks
         reply, body = await self._ask(request, background=background)
         return _picture(reply, body)
 
     async def analyse(
-        self, path: Path, box: int, encoding: Encoding = "jpeg", *, quality: int | None = None, background: bool = True
+        self,
+        path: Path,
+        box: int,
+        encoding: Encoding | None = "jpeg",
+        *,
+        quality: int | None = None,
+        background: bool = True,
     ) -> Analysis:
-        """Probe, hash and thumbnail in one decoding."""
+        """Probe, hash and thumbnail in one decoding; without the thumbnail when `encoding` is None."""
         request = {"op": "analyse", "path": str(path), "box": box, "encoding": encoding, "quality": quality}
         reply, body = await self._ask(request, background=background)
-        if "phash" not in reply:
-            return Analysis(_probe(reply), None, None, None)
-        return Analysis(_probe(reply), reply["phash"], bytes.fromhex(reply["thumbhash"]), _picture(reply, body))
+        made = _picture(reply, body) if "encoding" in reply else None
+        return Analysis(_probe(reply), _looks(reply), made)
 
     async def clip(self, path: Path, box: int, *, background: bool = False) -> Clip:
         """A silent film of a few seconds that fits `box` x `box` pixels. Raises `NoPicture` for sound."""
@@ -203,6 +221,16 @@ class MediaPool:
         except Undecodable as error:
             raise MediaUnavailable(str(error)) from None
         return body
+
+    @property
+    def spare(self) -> int:
+        """How many requests in the background may be made now so that nobody who waits has to wait for them.
+
+        0 while somebody waits. Else one worker is kept for who comes next, where there are several.
+        """
+        if any(job.priority == 0 for job in self._jobs.values()):
+            return 0
+        return max(1, self._limit - 1)
 
     async def close(self) -> None:
         """End the workers. Whoever still waits gets `MediaUnavailable`."""
@@ -580,7 +608,12 @@ def _unavailable(message: str) -> Outcome:
 
 
 def _picture(reply: Mapping[str, Any], body: bytes) -> Picture:
-    return Picture(body, cast(Encoding, reply["encoding"]), Version(reply["mtime_ns"], reply["size"]))
+    version = Version(reply["mtime_ns"], reply["size"])
+    return Picture(body, cast(Encoding, reply["encoding"]), version, _looks(reply))
+
+
+def _looks(reply: Mapping[str, Any]) -> Looks | None:
+    return Looks(reply["phash"], bytes.fromhex(reply["thumbhash"])) if "phash" in reply else None
 
 
 def _probe(reply: Mapping[str, Any]) -> Probe:

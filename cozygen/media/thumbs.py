@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from cozygen.media.cache import DiskCache, MemoryCache
+from cozygen.media.cache import DiskCache, MemoryCache, Usage
 from cozygen.media.files import Version, fingerprint
 from cozygen.media.hop import ThreadHop
 from cozygen.media.kinds import media_kind
-from cozygen.media.pool import Analysis, Clip, DecoderFailed, Encoding, MediaPool, Picture, Subject
+from cozygen.media.pool import Analysis, Clip, DecoderFailed, Encoding, Looks, MediaPool, Picture, Subject
 from cozygen.media.sniff import NoPicture, Undecodable
 
 _OVERHEAD = 1024  # bytes that an entry in memory takes beside its picture
@@ -58,6 +58,7 @@ class _Identity(NamedTuple):
 
 
 _Place = tuple[str, int, Encoding]
+_Key = tuple[_Place, _Identity, bool]
 _Memory = MemoryCache[_Place, tuple[_Identity, Thumbnail]]
 
 
@@ -72,21 +73,34 @@ class ThumbnailStore:
         self._memory_bytes = memory_bytes
         self._memory: _Memory = MemoryCache(memory_bytes)
         self._placeholders: MemoryCache[tuple[Subject, str, int, Encoding], bytes] = MemoryCache(_PLACEHOLDER_BYTES)
-        self._making: dict[tuple[_Place, _Identity], _Making] = {}
+        self._making: dict[_Key, _Making] = {}
         self.off_loop = ThreadHop()
         """For looking at files on the way here."""
+        self.on_looks: Callable[[Path, Version, Looks], None] | None = None
+        """Called on the event loop with what a file looks like, whenever it is decoded for a thumbnail."""
 
     @staticmethod
-    def etag(status: os.stat_result, width: int, kind: Encoding) -> str:
-        """The entity tag of the thumbnail of a file with this status; a placeholder may have another one."""
-        return _tag(Version.of(status), width, kind)
+    def etag(status: os.stat_result, *what: object) -> str:
+        """The entity tag of what is made of a file with this status; a placeholder may have another one.
+
+        `what` are the width and the encoding of a thumbnail, or what a clip, a strip or a waveform is called and the
+        arguments of the method that makes it.
+        """
+        return _tag(Version.of(status), *what)
 
     async def get(
-        self, path: Path, width: int, kind: Encoding = "jpeg", *, status: os.stat_result | None = None
+        self,
+        path: Path,
+        width: int,
+        kind: Encoding = "jpeg",
+        *,
+        status: os.stat_result | None = None,
+        background: bool = False,
     ) -> Thumbnail:
         """The thumbnail of the file at `path` to fit `width` x `width` pixels; a placeholder for what has no picture.
 
-        `status` is that of the file, where it is known already. Raises `FileNotFoundError`, `IsADirectoryError` and
+        `status` is that of the file, where it is known already. In the `background` it is made after what others wait
+        for. Raises `FileNotFoundError`, `IsADirectoryError` and
         other `OSError`, and `MediaUnavailable`.
         """
         if status is None:
@@ -95,7 +109,7 @@ class ThumbnailStore:
             code = errno.EISDIR if stat.S_ISDIR(status.st_mode) else errno.ENOENT
             raise OSError(code, os.strerror(code), str(path))
         known = self.known(path, width, kind, status)
-        return known or await self._shared(path, (str(path), width, kind), _Identity.of(status))
+        return known or await self._shared(path, (str(path), width, kind), _Identity.of(status), background)
 
     def known(self, path: Path, width: int, kind: Encoding, status: os.stat_result) -> Thumbnail | None:
         """As `get`, from memory alone."""
@@ -135,17 +149,23 @@ class ThumbnailStore:
         data, version = await self._kept(path, recipe, make)
         return Thumbnail(data, _content_type(data), _tag(version, *recipe.split()))
 
+    def usage(self) -> Usage:
+        """How much is kept on disk. Blocking."""
+        return self._disk.usage()
+
     def clear(self) -> int:
         """Forget every thumbnail: how many were on disk. Blocking, for any thread."""
         self._memory = MemoryCache(self._memory_bytes)
         return self._disk.clear()
 
-    async def _shared(self, path: Path, place: _Place, identity: _Identity) -> Thumbnail:
+    async def _shared(self, path: Path, place: _Place, identity: _Identity, background: bool) -> Thumbnail:
         """Make it, once for all who want it at the same time, and not at all when they all go away."""
-        key = place, identity
+        # Who waits does not join what is made in the background: asked again, the pool has it made sooner.
+        key = place, identity, background and (place, identity, False) not in self._making
         making = self._making.get(key)
         if making is None:
-            making = self._making[key] = _Making(asyncio.create_task(self._make(path, place, identity)))
+            task = asyncio.create_task(self._make(path, place, identity, background))
+            making = self._making[key] = _Making(task)
             making.task.add_done_callback(lambda task: self._made(key, task))
         making.waiters += 1
         try:
@@ -156,21 +176,23 @@ class ThumbnailStore:
                 self._forget(key, making.task)
                 making.task.cancel()
 
-    def _made(self, key: tuple[_Place, _Identity], task: asyncio.Task[Thumbnail]) -> None:
+    def _made(self, key: _Key, task: asyncio.Task[Thumbnail]) -> None:
         self._forget(key, task)
         if not task.cancelled():
             task.exception()  # there may be nobody left to look at it
 
-    def _forget(self, key: tuple[_Place, _Identity], task: asyncio.Task[Thumbnail]) -> None:
+    def _forget(self, key: _Key, task: asyncio.Task[Thumbnail]) -> None:
         making = self._making.get(key)
         if making is not None and making.task is task:
             del self._making[key]
 
-    async def _make(self, path: Path, place: _Place, identity: _Identity) -> Thumbnail:
+    async def _make(self, path: Path, place: _Place, identity: _Identity, background: bool) -> Thumbnail:
         _, width, kind = place
         memory = self._memory  # `clear` exchanges it
         try:
-            data, version = await self._kept(path, _recipe(width, kind), lambda: self._media.picture(path, width, kind))
+            data, version = await self._kept(
+                path, _recipe(width, kind), lambda: self._picture(path, width, kind, background)
+            )
             made = Thumbnail(data, _content_type(data), _tag(version, width, kind))
         except NoPicture:
             version = identity.version
@@ -185,6 +207,14 @@ class ThumbnailStore:
             made = await self._stand_in(path, version, width, kind, settled=settled)
         if version == identity.version:
             memory.put(place, (identity, made), len(made.data) + _OVERHEAD)
+        return made
+
+    async def _picture(self, path: Path, width: int, kind: Encoding, background: bool) -> Picture:
+        if self.on_looks is None:
+            return await self._media.picture(path, width, kind, background=background)
+        made = await self._media.picture(path, width, kind, looks=True, background=background)
+        if made.looks is not None:
+            self.on_looks(path, made.version, made.looks)
         return made
 
     async def _kept(

@@ -59,20 +59,26 @@ def perform(request: Mapping[str, Any]) -> Answer:
 
 def _thumbnail(stream: BinaryIO, found: Format, request: Mapping[str, Any]) -> Answer:
     picture, _ = _decode(stream, found, request["box"])
-    return _encoded(picture, request)
+    looked = _look(picture) if request.get("looks") else {}
+    answer, body = _encoded(picture, request)
+    return {**looked, **answer}, body
+
+
+def _look(picture: Image.Image) -> dict[str, Any]:
+    """What the picture looks like. To be asked before it is encoded, which may change it."""
+    from cozygen.media import looks
+
+    return {"phash": looks.perceptual_hash(picture), "thumbhash": looks.thumbhash(picture).hex()}
 
 
 def _analyse(stream: BinaryIO, found: Format, request: Mapping[str, Any]) -> Answer:
-    from cozygen.media import looks
-
     try:
         picture, facts = _decode(stream, found, request["box"])
     except NoPicture:
         stream.seek(0)
         return _probe(stream, found, request)
-    # The encoder comes last: it may change the picture.
-    looked = {"phash": looks.perceptual_hash(picture), "thumbhash": looks.thumbhash(picture).hex()}
-    answer, body = _encoded(picture, request)
+    looked = _look(picture)
+    answer, body = ({}, b"") if request["encoding"] is None else _encoded(picture, request)
     return {**facts, **looked, **answer}, body
 
 

@@ -151,3 +151,24 @@ def _short_names(items: Mapping[str, str]) -> dict[str, str]:
         if short:
             claims.setdefault(short, set()).add(text)
     return {short: next(iter(texts)) for short, texts in claims.items() if len(texts) == 1}
+
+
+def references(text: str) -> set[str]:
+    """The names, in lower case, by which `text` may mean aliases, as they are written in it."""
+    found = {match[1].lower() for match in _MARKED.finditer(text)}
+    return found | {match[0].lower() for match in _BARE.finditer(text)}
+
+
+def answering(document: Any, name: str) -> set[str]:
+    """All the names that an alias of the document answers to, in lower case; none where there is no such alias."""
+    items, categories = _parts(document)
+    key = name.strip().lower()
+    text = items.get(key)
+    if text is None:
+        return set()
+    others = {key, *_other_names(key, categories.get(key, "").lower())}
+    named = {other for other in others if other == key or other not in items}
+    short = key.rpartition(":")[2]
+    if short not in items and _short_names(items).get(short) == text:
+        named.add(short)
+    return named

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 
 T = TypeVar("T")
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest migration. A database that says it stands here is opened without loading alembic."""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import sys
 import time
@@ -25,6 +26,7 @@ NAME_MAX = 255
 PATH_MAX = 32_767 if os.name == "nt" else 1024 if sys.platform == "darwin" else 4096
 """Longest absolute path in bytes, with its closing NUL."""
 
+_COPYING_SECONDS = 86_400.0
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _WINDOWS_FORBIDDEN = re.compile(r'[<>:"|?*]')
@@ -360,16 +362,30 @@ def fsync_directory(folder: Path) -> None:
         os.close(descriptor)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a name is one of those that `atomic_write` gives what is not whole yet."""
+    return _TEMPORARY.fullmatch(name) is not None
+
+
 def sweep_temporaries(folder: Path, *, older_than: float = 3600.0) -> int:
-    """Remove what `atomic_write` left in `folder` when it was killed, at least `older_than` seconds ago: how many."""
+    """Remove what `atomic_write` left in `folder` when it was killed, at least `older_than` seconds ago: how many.
+
+    So are folders of such names, a day later: one that is large is long being copied.
+    """
     removed = 0
     limit = time.time() - older_than
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if not _TEMPORARY.fullmatch(entry.name):
+            if not is_temporary(entry.name):
                 continue
             with suppress(OSError):
-                if entry.stat(follow_symlinks=False).st_mtime <= limit:
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISDIR(status.st_mode):
+                    # Its mtime may have been set to that of the folder which it is being made a copy of.
+                    if max(status.st_mtime, status.st_ctime) <= limit - _COPYING_SECONDS:
+                        shutil.rmtree(entry.path)
+                        removed += 1
+                elif status.st_mtime <= limit:
                     Path(entry.path).unlink()
                     removed += 1
     return removed

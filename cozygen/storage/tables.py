@@ -75,6 +75,34 @@ outputs = Table(
     Index("ix_outputs_prompt_id", "prompt_id"),
 )
 
+job_inputs = Table(
+    "job_inputs",
+    metadata,
+    Column("prompt_id", String(64), primary_key=True),
+    Column("node_id", Text, primary_key=True),
+    Column("input", Text, primary_key=True),
+    Column("folder", String(16), nullable=False, comment="input|output|temp"),
+    Column("path", Text, nullable=False, comment="of the file that was started from, relative to the folder"),
+    Column("size", BigInteger, nullable=False, comment="bytes"),
+    Column("content", String(64), nullable=False, comment="see cozygen.gallery.content; empty: it could not be read"),
+    Index("ix_job_inputs_path", "path", "folder"),
+    Index("ix_job_inputs_content", "content"),
+)
+
+moves = Table(
+    "moves",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("source", String(64), nullable=False, comment="the library: output, ..."),
+    Column("before", Text, nullable=False, comment="relative path"),
+    Column("after", Text, nullable=False),
+    Column("is_folder", Boolean, nullable=False, comment="everything below `before` was moved"),
+    Column("moved_at", Float, nullable=False, comment="seconds since the epoch"),
+    Index("ix_moves_before", "before"),
+    Index("ix_moves_after", "after"),
+    sqlite_autoincrement=True,
+)
+
 studio_state = Table(
     "studio_state",
     metadata,

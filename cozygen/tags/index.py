@@ -98,6 +98,16 @@ class TagIndex:
         """Name, posts and category of the tag at a place."""
         return self.names[number], int(self.counts[number]), self.keys[int(self.categories[number])]
 
+    def find(self, name: str) -> int | None:
+        """The number of a tag by its name, or by another name for it, in any case; None where there is none."""
+        key = name.strip().lower()
+        number = self._numbers.get(key)
+        return self._alias_numbers.get(key) if number is None else number
+
+    def aliases_of(self, number: int) -> list[str]:
+        """The other names of the tag at a place, in the order of the list."""
+        return re.findall(rf"^(.*)\t{number}$", self.aliases, re.MULTILINE)
+
     def overview(self) -> list[Category]:
         """The categories, largest first, then by name."""
         sizes = np.bincount(self.categories, minlength=len(self.keys))

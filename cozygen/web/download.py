@@ -15,7 +15,8 @@ from cozygen.media.kinds import content_type
 from cozygen.storage.paths import PathError
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
-from cozygen.web.library import ChosenFiles, Place, selection_errors, selection_of
+from cozygen.web.library import ChosenFiles, Place, place_view, selection_errors, selection_of
+from cozygen.web.listing import RootQuery, gallery_of
 from cozygen.web.services import in_thread
 
 section = Section("Downloads", "Files to take away, with what they say about how they were made or without it.")
@@ -45,8 +46,8 @@ class Download(Model):
     body=DownloadBody,
     response=Download,
     errors={
-        400: "`missing items`, `invalid query`, or a wrong field",
-        403: "Outside the output folder",
+        400: "`missing items`, `invalid query`, `invalid root`, or a wrong field",
+        403: "Outside the library's folder",
         404: "None of the files is there",
         413: "Too many files",
     },
@@ -56,17 +57,17 @@ async def prepare_download(call: Call[NoQuery, DownloadBody]) -> Download:
     services = call.services
     selection = await selection_of(services, call.body)
     with selection_errors():
-        chosen = await services.gallery.choose(selection)
-    if not chosen.rows:
+        chosen = await services.galleries.choose(selection)
+    if not chosen.files:
         raise ApiError(404, "not found", "There is no such file.", field="items")
-    ticket = services.downloads.offer(call.user, chosen.rows, strip=call.body.metadata == "strip")
+    ticket = services.downloads.offer(call.user, chosen.files, strip=call.body.metadata == "strip")
     values = {}
     if chosen.missing:
-        values["missing"] = [Place(filename=filename, subfolder=subfolder) for subfolder, filename in chosen.missing]
+        values["missing"] = list(map(place_view, chosen.missing))
     return Download(
         url=f"/cozygen/api/gallery/download/{ticket.token}",
-        count=len(chosen.rows),
-        size=sum(row.size for row in chosen.rows),
+        count=len(chosen.files),
+        size=sum(file.row.size for file in chosen.files),
         expires_in=TICKET_SECONDS,
         **values,
     )
@@ -84,7 +85,7 @@ async def fetch_download(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
     if ticket is None:
         raise ApiError(404, "not found", "There is nothing to download here, or no longer.")
     response = web.StreamResponse(headers=_headers("application/zip", _name(ticket)))
-    parts = archive(call.services.gallery.root, ticket.rows, strip=ticket.strip)
+    parts = archive(ticket.files, strip=ticket.strip)
     try:
         await response.prepare(call.request)
         while part := await in_thread(lambda: next(parts, b"")):
@@ -98,7 +99,7 @@ async def fetch_download(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
 
 
 def _name(ticket: Ticket) -> str:
-    folders = {row.subfolder.rpartition("/")[2] for row in ticket.rows}
+    folders = {file.row.subfolder.rpartition("/")[2] for file in ticket.files}
     return f"{folders.pop() if len(folders) == 1 and '' not in folders else 'gallery'}.zip"
 
 
@@ -113,7 +114,7 @@ def _headers(kind: str, filename: str) -> dict[str, str]:
     }
 
 
-class ExportQuery(Model):
+class ExportQuery(RootQuery):
     """Which file, and how."""
 
     filename: str = Field("", max_length=4096)
@@ -127,16 +128,16 @@ class ExportQuery(Model):
     query=ExportQuery,
     media_type="*/*",
     errors={
-        400: "`missing filename`, or a wrong field",
-        403: "Outside the output folder",
+        400: "`missing filename`, `invalid root`, or a wrong field",
+        403: "Outside the library's folder",
         404: "No such file",
         415: "`cannot strip`: metadata cannot be taken out of this file",
     },
-    field_errors={"metadata": "invalid metadata"},
+    field_errors={"metadata": "invalid metadata", "root": "invalid root"},
 )
 async def export(call: Call[ExportQuery, NoBody]) -> web.StreamResponse:
     """Download one file. It is not encoded anew: without metadata, every pixel and sample is as it was."""
-    query, gallery = call.query, call.services.gallery
+    query, gallery = call.query, gallery_of(call.services, call.query.root)
     if not query.filename:
         raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
     with selection_errors():

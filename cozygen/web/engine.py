@@ -10,6 +10,7 @@ import re
 import time
 import uuid
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
@@ -25,6 +26,7 @@ from cozygen.media.pool import Encoding, MediaUnavailable
 from cozygen.media.sniff import Undecodable
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, any_json
 from cozygen.web.errors import ApiError
+from cozygen.web.listing import refuse_unshown
 from cozygen.web.services import Services
 from cozygen.web.sockets import Socket
 
@@ -356,7 +358,7 @@ class ViewQuery(Model):
 
     filename: str | None = Field(None, max_length=4096)
     subfolder: str = Field("", max_length=4096)
-    type: str = Field("output", max_length=64)
+    type: str = Field("output", max_length=64, description="`output`, `input`, `temp`, or a library of the gallery")
     preview: str | None = Field(None, max_length=64, description="`webp;90` or `jpeg`: re-encoded for a quick look")
 
 
@@ -372,6 +374,8 @@ class ViewQuery(Model):
 async def view(call: Call[ViewQuery, NoBody]) -> web.StreamResponse:
     """A file of the engine; supports Range."""
     query, services = call.query, call.services
+    if query.type in services.settings.library_dirs:
+        return await _view_library(services, query)
     filename, subfolder, kind = _named(query)
     root = {"output": services.outputs, "input": services.inputs, "temp": services.temp}[kind]
     confine(root, subfolder, filename)
@@ -385,6 +389,29 @@ async def view(call: Call[ViewQuery, NoBody]) -> web.StreamResponse:
             return await _preview(services, found, query.preview)
         return file_response(found.path, filename)
     return await _stream(call.request, found, filename)
+
+
+async def _view_library(services: Services, query: ViewQuery) -> web.StreamResponse:
+    """A file of a further library, which no engine knows of."""
+    gallery = services.galleries.get(query.type)
+    if query.filename is None:
+        raise ApiError(404, "not found", "filename is missing", field="filename")
+    names = query.filename.replace("\\", "/").split("/")
+    subfolder = query.subfolder or "/".join(names[:-1])
+    if names[0] == "" or ".." in names:
+        raise ApiError(400, "invalid filename", "filename must name a file", field="filename")
+
+    def locate() -> Path | None:
+        path: Path = confine(gallery.root, subfolder, names[-1])
+        refuse_unshown(gallery, gallery.root.relative(path))
+        return path if path.is_file() else None
+
+    path = await gallery.off_loop(locate)
+    if path is None:
+        raise ApiError(404, "not found", "There is no such file.")
+    if query.preview is not None:
+        return await _preview(services, LocalFile(path), query.preview)
+    return file_response(path, names[-1])
 
 
 def _named(query: ViewQuery) -> tuple[str, str, OutputType]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import random
+import sqlite3
 import time
 from typing import Any
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Handler
+from sqlalchemy.exc import OperationalError
 
 from cozygen.media.pool import MediaUnavailable
 from cozygen.storage.documents import DocumentBusy, DocumentError, DocumentInvalid
@@ -70,7 +73,10 @@ async def errors_middleware(request: web.Request, handler: Handler) -> web.Strea
         return ApiError(400, "bad request", "The body is not what its headers say.").response()
     except (ConnectionResetError, TimeoutError):
         raise
-    except Exception:
+    except Exception as error:
+        if _is_full(error):
+            log.error("the disk is full: %s", error)
+            return ApiError(507, "storage failed", "The disk is full.").response()
         log.exception("unhandled error in %s %s", request.method, request.rel_url.raw_path)
         body = {
             "error": "internal",
@@ -87,6 +93,15 @@ def _document_error(error: DocumentError) -> ApiError:
         return ApiError(503, "busy", str(error), headers={"Retry-After": "2"})
     log.error("%s", error)
     return ApiError(507, "storage failed", "The disk refuses to take or give the document.")
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether it is for want of room on the disk that something could not be stored."""
+    if isinstance(error, OperationalError):
+        error = error.orig if isinstance(error.orig, Exception) else error
+    if isinstance(error, sqlite3.OperationalError):
+        return error.sqlite_errorcode == sqlite3.SQLITE_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 @web.middleware

@@ -23,8 +23,8 @@ from cozygen.web.services import Services
 section = Section(
     "Events",
     "What happens, as it happens: `hello` (the engine; after every connect), `job`, `progress`, `preview`, `queue`, "
-    "`gallery`, `workflows`, `engine`, `tags`, `state`; `reset` when events were missed and everything is to be read "
-    "anew.",
+    "`gallery`, `workflows`, `engine`, `tags`, `aliases`, `state`; `reset` when events were missed and everything is "
+    "to be read anew.",
 )
 
 _KEEP_ALIVE_SECONDS = 15.0

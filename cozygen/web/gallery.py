@@ -17,7 +17,7 @@ from cozygen.gallery.metadata import Summary, summarise
 from cozygen.gallery.news import Subscription
 from cozygen.gallery.ordering import BadCursor, BadSort, decode_cursor, parse_sort
 from cozygen.gallery.scan import KINDS
-from cozygen.gallery.service import FileMissing, FolderMissing, Page, Request, Undeletable
+from cozygen.gallery.service import FileMissing, FolderMissing, Gallery, Page, Request, Undeletable
 from cozygen.gallery.trash import Trashed, valid_id
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, json_response, long_json_response
 from cozygen.web.errors import ApiError
@@ -27,8 +27,12 @@ from cozygen.web.listing import (
     Flag,
     GalleryItem,
     KindName,
+    RootQuery,
     ScopeQuery,
     Whole,
+    changeable,
+    elsewhere,
+    gallery_of,
     is_text,
     item_view,
     no_folder,
@@ -39,7 +43,11 @@ from cozygen.web.listing import (
 )
 from cozygen.web.services import in_thread
 
-section = Section("Gallery", "The output folder: listings, metadata, the trash, and a stream of changes.")
+section = Section(
+    "Gallery",
+    "The output folder, the input folder and further libraries (`root`): listings, metadata, the trash, and a stream "
+    "of changes.",
+)
 
 _KEEP_ALIVE_SECONDS = 15.0
 _MAX_IDS = 10_000
@@ -106,13 +114,15 @@ class GalleryPage(Model):
     query=GalleryQuery,
     response=GalleryPage,
     errors={
-        400: "`bad paging`, `invalid query` (`position` says where), `invalid sort`, `invalid cursor`, a wrong field",
-        403: "Outside the output folder",
+        400: "`bad paging`, `invalid root`, `invalid query` (`position` says where), `invalid sort`, `invalid cursor`, "
+        "a wrong field",
+        403: "Outside the library's folder",
         404: "No such folder",
     },
     field_errors={
         "page": "bad paging",
         "per_page": "bad paging",
+        "root": "invalid root",
         "kind": "invalid kind",
         "q": "invalid query",
         "sort": "invalid sort",
@@ -124,10 +134,10 @@ async def list_gallery(call: Call[GalleryQuery, NoBody]) -> web.Response:
 
     The answer is what is on disk at this moment, also when files were written by others.
     """
-    query, gallery = call.query, call.services.gallery
+    query, gallery = call.query, gallery_of(call.services, call.query.root)
     page, per_page = max(1, query.page), max(0, min(MAX_PER_PAGE, query.per_page))
     kind = None if query.kind == "all" else KINDS.index(query.kind)
-    subfolder = await in_thread(lambda: resolve_folder(gallery.root, query.subfolder))
+    subfolder = await gallery.off_loop(lambda: resolve_folder(gallery.root, query.subfolder))
     request = Request(
         Scope(subfolder, query.recursive, query.show_hidden, kind),
         start=(page - 1) * per_page,
@@ -176,7 +186,7 @@ def _page(found: Page, page: int, per_page: int, *, looked_for: bool) -> web.Res
     return long_json_response(about, "items", map(item_view, found.items))
 
 
-class CompleteQuery(Model):
+class CompleteQuery(RootQuery):
     """A search that is being typed."""
 
     q: str = Field("", max_length=4096)
@@ -204,8 +214,8 @@ class CompletionsView(Model):
     "/cozygen/api/gallery/complete",
     query=CompleteQuery,
     response=CompletionsView,
-    errors={400: "`invalid query`, or a wrong field"},
-    field_errors={"q": "invalid query"},
+    errors={400: "`invalid query`, `invalid root`, or a wrong field"},
+    field_errors={"q": "invalid query", "root": "invalid root"},
 )
 async def complete_query(call: Call[CompleteQuery, NoBody]) -> CompletionsView:
     """Complete a search of the gallery: keys, and their values by the number of files.
@@ -219,12 +229,12 @@ async def complete_query(call: Call[CompleteQuery, NoBody]) -> CompletionsView:
     """
     if not is_text(call.query.q):
         raise ApiError(400, "invalid query", "The query is not valid Unicode.", field="q")
-    found = await call.services.gallery.complete(call.query.q, call.query.at)
+    found = await gallery_of(call.services, call.query.root).complete(call.query.q, call.query.at)
     items = [CompletionView(text=item.text, kind=item.kind, count=item.count) for item in found.items]
     return CompletionsView(start=found.start, end=found.end, items=items)
 
 
-class FileQuery(Model):
+class FileQuery(RootQuery):
     """Which file."""
 
     filename: str = Field("", max_length=4096)
@@ -276,22 +286,26 @@ class PromptView(Model):
     query=FileQuery,
     response=PromptView,
     errors={
-        400: "`missing filename`, or a name that is none",
-        403: "Outside the output folder",
+        400: "`missing filename`, `invalid root`, or a name that is none",
+        403: "Outside the library's folder",
         404: "`prompt metadata not found`",
     },
+    field_errors={"root": "invalid root"},
 )
 async def gallery_prompt(call: Call[FileQuery, NoBody]) -> web.Response:
     """The prompt that made a file, as graph and as typed."""
     query, services = call.query, call.services
     if not query.filename:
         raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
-    subfolder = await in_thread(lambda: resolve_folder(services.gallery.root, query.subfolder))
+    gallery = gallery_of(services, query.root)
+    subfolder = await gallery.off_loop(lambda: resolve_folder(gallery.root, query.subfolder))
     with path_errors():
-        found = await services.gallery.details(subfolder, query.filename)
+        found = await gallery.details(subfolder, query.filename)
     if found is None or not found.has_prompt:
         raise ApiError(404, "prompt metadata not found", "There is no such file, or it does not say how it was made.")
-    raw = found.prompt_raw or await services.jobs.raw_for_file(subfolder, query.filename)
+    raw = found.prompt_raw
+    if not raw and gallery is services.gallery:
+        raw = await services.jobs.raw_for_file(subfolder, query.filename)
 
     def make() -> web.Response:
         values: dict[str, Any] = {"cozygen_prompt_raw": raw} if raw else {}
@@ -361,7 +375,7 @@ async def post_prompt_raw(call: Call[NoQuery, PromptRawBody]) -> Ok:
     return Ok(ok=True)
 
 
-class DeleteBody(Model):
+class DeleteBody(RootQuery):
     """Which file."""
 
     filename: Any = Field(None, description="a name, not a path")
@@ -374,6 +388,7 @@ class Deleted(Model):
     ok: Literal[True]
     filename: str
     subfolder: str
+    root: str | None = Field(None, description="the library; only when it is not `output`")
     trash_id: str = Field(description="restores it")
 
 
@@ -383,20 +398,22 @@ class Deleted(Model):
     body=DeleteBody,
     response=Deleted,
     errors={
-        400: "`missing filename` or `invalid filename`",
-        403: "Outside the output folder",
+        400: "`missing filename`, `invalid filename` or `invalid root`",
+        403: "Outside the library's folder, or `read-only`",
         404: "No such file",
         409: "The disk refuses",
     },
+    field_errors={"root": "invalid root"},
 )
 async def delete_file(call: Call[NoQuery, DeleteBody]) -> Deleted:
     """Move a file to the trash."""
-    filename, gallery = call.body.filename, call.services.gallery
+    filename = call.body.filename
     if filename is None or filename == "":
         raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
     if not isinstance(filename, str) or "/" in filename or "\\" in filename:
         raise ApiError(400, "invalid filename", "filename must be a name, not a path.", field="filename")
-    subfolder = await in_thread(lambda: resolve_folder(gallery.root, call.body.subfolder or ""))
+    gallery = await changeable(call.services, call.body.root)
+    subfolder = await gallery.off_loop(lambda: resolve_folder(gallery.root, call.body.subfolder or ""))
     try:
         with path_errors():
             trashed = await gallery.delete(subfolder, filename)
@@ -404,10 +421,11 @@ async def delete_file(call: Call[NoQuery, DeleteBody]) -> Deleted:
         raise ApiError(404, "not found", "There is no such file.") from None
     except Undeletable as error:
         raise ApiError(409, "cannot delete", str(error)) from None
-    return Deleted(ok=True, filename=filename, subfolder=subfolder, trash_id=trashed.id)
+    where = elsewhere(gallery.name)
+    return Deleted(ok=True, filename=filename, subfolder=subfolder, trash_id=trashed.id, **where)
 
 
-class DeleteAllBody(Model):
+class DeleteAllBody(RootQuery):
     """Which files: those of a folder."""
 
     confirm: Any = Field(None, description="`delete-all`, `delete_all` or `deleteall`")
@@ -429,21 +447,23 @@ class DeletedAll(Model):
     body=DeleteAllBody,
     response=DeletedAll,
     errors={
-        400: "`confirm flag required`, or a wrong field",
-        403: "Outside the output folder",
+        400: "`confirm flag required`, `invalid root`, or a wrong field",
+        403: "Outside the library's folder, or `read-only`",
         404: "No such folder",
         409: "The disk refuses",
     },
+    field_errors={"root": "invalid root"},
 )
 async def delete_all(call: Call[NoQuery, DeleteAllBody]) -> DeletedAll:
     """Move the media files of a folder, and with `recursive` of all below it, to the trash.
 
     Hidden files, other files and the folders themselves stay.
     """
-    body, gallery = call.body, call.services.gallery
+    body = call.body
     if body.confirm not in _CONFIRMED:
         raise ApiError(400, "confirm flag required", "Send `confirm`: `delete-all`.", field="confirm")
-    subfolder = await in_thread(lambda: resolve_folder(gallery.root, body.subfolder or ""))
+    gallery = await changeable(call.services, body.root)
+    subfolder = await gallery.off_loop(lambda: resolve_folder(gallery.root, body.subfolder or ""))
     try:
         outcome = await gallery.delete_all(subfolder, recursive=body.recursive is not False)
     except FolderMissing:
@@ -460,15 +480,18 @@ async def delete_all(call: Call[NoQuery, DeleteAllBody]) -> DeletedAll:
     "/cozygen/api/gallery/stream",
     query=ScopeQuery,
     media_type="text/event-stream",
-    errors={403: "Outside the output folder", 404: "No such folder"},
+    errors={400: "`invalid root`, or a wrong field", 403: "Outside the library's folder", 404: "No such folder"},
+    field_errors={"root": "invalid root"},
 )
 async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
     """Server-Sent Events: one for each change in a folder, or with `recursive` below it.
 
-    The data is `{"subfolder", "recursive", "mtime"}`: the listing that changed, and when (seconds since the epoch).
+    The data is `{"subfolder", "recursive", "mtime"}`: the listing that changed, and when (seconds since the epoch);
+    for other libraries than `output` also `root`.
     """
-    query, gallery = call.query, call.services.gallery
-    subfolder = await in_thread(lambda: resolve_folder(gallery.root, query.subfolder))
+    query, gallery = call.query, gallery_of(call.services, call.query.root)
+    where = elsewhere(gallery.name)
+    subfolder = await gallery.off_loop(lambda: resolve_folder(gallery.root, query.subfolder))
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     )
@@ -478,7 +501,7 @@ async def gallery_stream(call: Call[ScopeQuery, NoBody]) -> web.StreamResponse:
             await response.write(b":ok\n\n")
             async with aclosing(_changes(subscription, call.services.closing)) as changes:
                 async for mtime in changes:
-                    data = {"subfolder": subfolder, "recursive": query.recursive, "mtime": mtime}
+                    data = {"subfolder": subfolder, "recursive": query.recursive, "mtime": mtime, **where}
                     block = ":keep-alive" if mtime is None else f"data: {json.dumps(data)}"
                     await response.write(f"{block}\n\n".encode())
     except FolderMissing:
@@ -511,6 +534,7 @@ class TrashItem(Model):
     id: str
     filename: str
     subfolder: str = Field(description="where it was")
+    root: str | None = Field(None, description="the library; only when it is not `output`")
     size: int = Field(description="bytes")
     mtime: float
     deleted_at: float
@@ -528,7 +552,7 @@ class TrashPage(Model):
     total_size: int = Field(description="bytes")
 
 
-class TrashQuery(Model):
+class TrashQuery(RootQuery):
     """Which page."""
 
     page: Whole = Field(1, description="from 1")
@@ -540,11 +564,13 @@ class TrashQuery(Model):
     "/cozygen/api/trash",
     query=TrashQuery,
     response=TrashPage,
-    field_errors={"page": "bad paging", "per_page": "bad paging"},
+    errors={400: "`bad paging` or `invalid root`"},
+    field_errors={"page": "bad paging", "per_page": "bad paging", "root": "invalid root"},
 )
 async def list_trash(call: Call[TrashQuery, NoBody]) -> web.Response:
-    """List the trash."""
-    trash = call.services.gallery.trash
+    """List the trash of a library."""
+    gallery = gallery_of(call.services, call.query.root)
+    trash, where = gallery.trash, elsewhere(gallery.name)
     page, per_page = max(1, call.query.page), max(0, min(MAX_PER_PAGE, call.query.per_page))
 
     def make() -> web.Response:
@@ -559,12 +585,12 @@ async def list_trash(call: Call[TrashQuery, NoBody]) -> web.Response:
             total_items=len(found),
             total_size=sum(item.size for item in found),
         )
-        return long_json_response(about, "items", (_trash_item(item, trash.days) for item in shown))
+        return long_json_response(about, "items", (_trash_item(item, trash.days, where) for item in shown))
 
-    return await in_thread(make)
+    return await gallery.off_loop(make)
 
 
-def _trash_item(item: Trashed, days: int) -> TrashItem:
+def _trash_item(item: Trashed, days: int, where: dict[str, str]) -> TrashItem:
     return TrashItem(
         id=item.id,
         filename=item.filename,
@@ -573,11 +599,12 @@ def _trash_item(item: Trashed, days: int) -> TrashItem:
         mtime=item.mtime,
         deleted_at=item.deleted_at,
         expires_at=item.deleted_at + days * 86_400 if days else None,
+        **where,
     )
 
 
-class RestoreBody(Model):
-    """Which files: by `ids`, or the one that was deleted last from a place."""
+class RestoreBody(RootQuery):
+    """Which files of a library: by `ids`, or the one that was deleted last from a place."""
 
     ids: list[str] | None = Field(None, max_length=_MAX_IDS)
     filename: str | None = Field(None, max_length=4096)
@@ -605,16 +632,22 @@ class Restored(Model):
     "/cozygen/api/trash/restore",
     body=RestoreBody,
     response=Restored,
-    errors={400: "`missing ids`, or a wrong field", 404: "Nothing of it is in the trash"},
+    errors={
+        400: "`missing ids`, `invalid root`, or a wrong field",
+        403: "Outside the library's folder, or `read-only`",
+        404: "Nothing of it is in the trash",
+    },
+    field_errors={"root": "invalid root"},
 )
 async def restore(call: Call[NoQuery, RestoreBody]) -> Restored:
     """Put files back from the trash. A file whose name is taken gets another one."""
-    body, gallery = call.body, call.services.gallery
+    body, gallery = call.body, await changeable(call.services, call.body.root)
     if body.ids is not None:
         ids = _ids(body.ids)
     elif body.filename:
-        filename, subfolder = body.filename, await in_thread(lambda: resolve_folder(gallery.root, body.subfolder or ""))
-        latest = await in_thread(lambda: gallery.trash.latest(subfolder, filename))
+        filename = body.filename
+        subfolder = await gallery.off_loop(lambda: resolve_folder(gallery.root, body.subfolder or ""))
+        latest = await gallery.off_loop(lambda: gallery.trash.latest(subfolder, filename))
         ids = {latest.id} if latest else set()
     else:
         raise ApiError(
@@ -636,8 +669,8 @@ def _ids(given: list[str]) -> set[str]:
     return set(given)
 
 
-class EmptyBody(Model):
-    """What to remove for good."""
+class EmptyBody(RootQuery):
+    """What to remove for good from the trash of a library."""
 
     ids: list[str] | None = Field(None, max_length=_MAX_IDS, description="default: everything")
 
@@ -654,12 +687,14 @@ class Emptied(Model):
     "/cozygen/api/trash/empty",
     body=EmptyBody,
     response=Emptied,
-    errors={400: "A wrong field"},
+    errors={400: "`invalid root`, or a wrong field"},
+    field_errors={"root": "invalid root"},
 )
 async def empty_trash(call: Call[NoQuery, EmptyBody]) -> Emptied:
     """Remove files in the trash for good: those of `ids`, or all."""
     ids = None if call.body.ids is None else _ids(call.body.ids)
-    return Emptied(ok=True, removed=await in_thread(lambda: call.services.gallery.trash.purge(ids)))
+    gallery = gallery_of(call.services, call.body.root)
+    return Emptied(ok=True, removed=await gallery.off_loop(lambda: gallery.trash.purge(ids)))
 
 
 class IndexProgress(Model):
@@ -668,18 +703,66 @@ class IndexProgress(Model):
     folders: int
     files: int
     unread: int = Field(description="files whose metadata has not been read")
+    unseen: int = Field(description="pictures and films that have not been looked at, to find similar ones")
     complete: bool = Field(description="every folder has been scanned")
     watching: bool = Field(description="the system tells about changes as they happen")
 
 
-@section.route("GET", "/cozygen/api/gallery/index", response=IndexProgress)
-async def gallery_index(call: Call[NoQuery, NoBody]) -> IndexProgress:
-    """How far the index of the gallery is."""
-    progress = await call.services.gallery.progress()
+@section.route(
+    "GET",
+    "/cozygen/api/gallery/index",
+    query=RootQuery,
+    response=IndexProgress,
+    errors={400: "`invalid root`"},
+    field_errors={"root": "invalid root"},
+)
+async def gallery_index(call: Call[RootQuery, NoBody]) -> IndexProgress:
+    """How far the index of a library is."""
+    progress = await gallery_of(call.services, call.query.root).progress()
     return IndexProgress(
         folders=progress.folders,
         files=progress.files,
         unread=progress.unread,
+        unseen=progress.unseen,
+        complete=progress.complete,
+        watching=progress.watching,
+    )
+
+
+class RootView(IndexProgress):
+    """A library, and how far its index is."""
+
+    name: str = Field(description="what `root` takes, and `type` of `/view` and `/cozygen/thumb`")
+    label: str = Field(description="what its folder is called")
+    path: str = Field(description="its folder")
+    available: bool = Field(description="the folder is there; what is known of one that is not is kept")
+    writable: bool = Field(description="files can be moved and deleted; otherwise that is refused as `read-only`")
+
+
+class RootsView(Model):
+    """The libraries: `output`, `input`, and the further ones that are configured."""
+
+    roots: list[RootView]
+
+
+@section.route("GET", "/cozygen/api/gallery/roots", response=RootsView)
+async def gallery_roots(call: Call[NoQuery, NoBody]) -> RootsView:
+    """The libraries that the gallery shows. It does not wait for any: one that does not answer is not available."""
+    return RootsView(roots=await asyncio.gather(*map(_root_view, call.services.galleries)))
+
+
+async def _root_view(gallery: Gallery) -> RootView:
+    reach, progress = await asyncio.gather(gallery.reach(), gallery.progress_now())
+    return RootView(
+        name=gallery.name,
+        label=gallery.root.folder.name,
+        path=str(gallery.root.folder),
+        available=reach.available,
+        writable=reach.writable,
+        folders=progress.folders,
+        files=progress.files,
+        unread=progress.unread,
+        unseen=progress.unseen,
         complete=progress.complete,
         watching=progress.watching,
     )

@@ -294,15 +294,19 @@ def _original(services: Services, reference: str | None) -> Path:
 
 
 def _apply_mask(mask: Path, original: Path) -> None:
-    from PIL import Image, PngImagePlugin
+    from PIL import Image, ImageOps, PngImagePlugin
 
     try:
         with Image.open(mask) as upload, Image.open(original) as picture:
-            alpha = upload.convert("RGBA").getchannel("A").resize(picture.size)
+            # Masks are painted on what one sees, and the PNG has no EXIF to turn it.
+            upright: Image.Image = picture
+            with suppress(Exception):  # damaged EXIF raises anything, and the picture is as good as before
+                upright = ImageOps.exif_transpose(picture)
+            alpha = upload.convert("RGBA").getchannel("A").resize(upright.size)
             info = PngImagePlugin.PngInfo()
             for key, value in getattr(picture, "text", {}).items():
                 info.add_text(key, value)
-            result = picture.convert("RGBA")
+            result = upright.convert("RGBA")
             result.putalpha(alpha)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         raise ApiError(

@@ -75,6 +75,14 @@ class JobOutput(Model):
     thumb: str | None
 
 
+class JobText(Model):
+    """A text that a node shows, such as a caption."""
+
+    node_id: str
+    node_title: str
+    text: str = Field(description="20,000 characters at most")
+
+
 class JobView(Model):
     """A job as the web app sees it. Times are seconds since the epoch."""
 
@@ -90,6 +98,7 @@ class JobView(Model):
     progress: JobProgress | None
     error: JobError | None
     outputs: list[JobOutput]
+    texts: list[JobText] = Field(description="50 at most")
     values: dict[str, Any]
     preview: str | None
     group_id: str | None = None
@@ -257,6 +266,9 @@ def job_view(job: Job, position: int | None, jobs: JobService) -> JobView:
         progress=JobProgress.model_validate(progress.as_json()) if running and progress else None,
         error=_error(job) if job.error is not None else None,
         outputs=[_output(node_id, file) for node_id, file in job.files()],
+        texts=[
+            JobText(node_id=node_id, node_title=job.node_title(node_id), text=text) for node_id, text in job.texts()
+        ],
         values=job.values,
         preview=preview_url(job.id, version) if running and version else None,
         group_id=job.group_id,
@@ -324,7 +336,7 @@ async def create_jobs(call: Call[NoQuery, JobRequest]) -> JobsCreated:
     members = await in_thread(
         lambda: [_new_job(call, form.title, place, assembled, group) for place, assembled in prepare(axes)]
     )
-    with _refusals(form.fields):
+    with refusals(form.fields):
         if group is None:
             jobs = [(await services.jobs.submit(members[0]))[0]]
         else:
@@ -432,7 +444,7 @@ async def _submit_group(jobs: JobService, group: JobGroup, members: list[NewJob]
 
 
 @contextmanager
-def _refusals(fields: list[FormField]) -> Iterator[None]:
+def refusals(fields: list[FormField]) -> Iterator[None]:
     """Turn what the engine raises into answers."""
     try:
         yield
@@ -522,7 +534,7 @@ async def get_job(call: Call[NoQuery, NoBody]) -> JobView:
 async def cancel_job(call: Call[NoQuery, NoBody]) -> JobView:
     """Cancel a waiting or running job."""
     job = await _own(call)
-    with _refusals([]):
+    with refusals([]):
         try:
             return await _view(call, await call.services.jobs.cancel(job.id))
         except JobEndedError:
@@ -539,7 +551,7 @@ async def cancel_job(call: Call[NoQuery, NoBody]) -> JobView:
 async def retry_job(call: Call[NoQuery, NoBody]) -> JobsCreated:
     """Queue the same graph again, with the same values and seeds."""
     job = await _own(call)
-    with _refusals([]):
+    with refusals([]):
         again = await call.services.jobs.retry(job.id)
     return JobsCreated(jobs=[await _view(call, again)])
 
@@ -579,7 +591,7 @@ async def move_job(call: Call[NoQuery, MoveRequest]) -> JobView:
     body = call.body
     if sum(target is not None for target in (body.to, body.before, body.after)) != 1:
         raise ApiError(400, "invalid request", "Give one of to, before and after.", field="to")
-    with _refusals([]):
+    with refusals([]):
         try:
             await line.move(job.id, await _place(line, job.id, body))
         except NotWaitingError:
@@ -618,7 +630,7 @@ async def _queue_state(call: Call[NoQuery, NoBody]) -> QueueState:
 )
 async def pause_queue(call: Call[NoQuery, NoBody]) -> QueueState:
     """Hold back what waits, over restarts too; what runs goes on."""
-    with _refusals([]):
+    with refusals([]):
         await call.services.jobs.line.pause()
     return await _queue_state(call)
 
@@ -628,7 +640,7 @@ async def pause_queue(call: Call[NoQuery, NoBody]) -> QueueState:
 )
 async def resume_queue(call: Call[NoQuery, NoBody]) -> QueueState:
     """Let go what waits."""
-    with _refusals([]):
+    with refusals([]):
         await call.services.jobs.line.resume()
     return await _queue_state(call)
 
@@ -699,5 +711,5 @@ async def get_group(call: Call[NoQuery, NoBody]) -> GroupGrid:
 async def cancel_group(call: Call[NoQuery, NoBody]) -> GroupCancelled:
     """Cancel what has not ended of a batch or a sweep."""
     group = await _own_group(call)
-    with _refusals([]):
+    with refusals([]):
         return GroupCancelled(cancelled=await call.services.jobs.cancel_group(group.id))

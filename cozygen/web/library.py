@@ -10,18 +10,24 @@ from typing import Annotated, Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import Field, StrictBool, StrictInt
 
+from cozygen.gallery import roots
 from cozygen.gallery.catalogue import Scope
 from cozygen.gallery.curator import AlbumView, CannotUndo, Changes, Done, NothingChosen, NothingToUndo
-from cozygen.gallery.marks import AlbumExists, AlbumMissing
+from cozygen.gallery.marks import OUTPUT, AlbumExists, AlbumMissing
+from cozygen.gallery.organise import root_of
+from cozygen.gallery.roots import Found, Wanted
 from cozygen.gallery.scan import KINDS
-from cozygen.gallery.service import MAX_CHOSEN, FolderMissing, Selection, TooMany
+from cozygen.gallery.service import MAX_CHOSEN, FolderMissing, Gallery, TooMany
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section, json_response
 from cozygen.web.errors import ApiError
 from cozygen.web.listing import (
     MAX_PER_PAGE,
     GalleryItem,
     KindName,
+    RootQuery,
     Whole,
+    elsewhere,
+    gallery_of,
     is_text,
     item_view,
     no_folder,
@@ -40,16 +46,21 @@ _MAX_TAGS, _MAX_TAG, _MAX_NAME = 100, 100, 200
 _MAX_ALBUM = 2**53
 
 
+_ROOT = Field(None, max_length=64, description="its library; default: that of the request")
+
+
 class Place(Model):
     """A file of the gallery."""
 
     filename: str = Field(max_length=4096)
     subfolder: str = Field("", max_length=4096)
+    root: str | None = _ROOT
 
 
 class Select(Model):
     """All files that a search finds, as the listing would show them."""
 
+    root: str | None = _ROOT
     q: str = Field("", max_length=4096)
     subfolder: str = Field("", max_length=4096)
     recursive: StrictBool = True
@@ -57,8 +68,8 @@ class Select(Model):
     kind: KindName = "all"
 
 
-class ChosenFiles(Model):
-    """Which files: `items`, or all that `select` finds."""
+class ChosenFiles(RootQuery):
+    """Which files: `items`, or all that `select` finds, in the library `root` unless they say otherwise."""
 
     items: list[Place] | None = Field(None, max_length=_MAX_ITEMS)
     select: Select | None = Field(None, description=f"at most {MAX_CHOSEN} files")
@@ -78,17 +89,32 @@ class Changed(Undoable):
     missing: list[Place] | None = Field(None, description="the files of `items` that are not there, if any")
 
 
-async def selection_of(services: Services, body: ChosenFiles) -> Selection:
+async def selection_of(services: Services, body: ChosenFiles) -> Wanted:
     """The files that a body names. Raises `ApiError`."""
     if body.select is not None and body.items is None:
         chosen = body.select
-        subfolder = await in_thread(lambda: resolve_folder(services.gallery.root, chosen.subfolder))
+        gallery = _gallery(services, chosen.root, body.root, "select.root")
+        subfolder = await gallery.off_loop(lambda: resolve_folder(gallery.root, chosen.subfolder))
         kind = None if chosen.kind == "all" else KINDS.index(chosen.kind)
         scope = Scope(subfolder, chosen.recursive, chosen.show_hidden, kind)
-        return Selection(None, scope, parse_query(chosen.q, "select.q"))
+        return Found(gallery.name, scope, parse_query(chosen.q, "select.q"))
     if not body.items or body.select is not None:
         raise ApiError(400, "missing items", "Say which files with `items`, or with `select`.", field="items")
-    return Selection([(item.subfolder, item.filename) for item in body.items])
+    return [place_of(services, item, body.root, f"items.{number}") for number, item in enumerate(body.items)]
+
+
+def place_of(services: Services, item: Place, root: str, field: str) -> roots.Place:
+    """The place that a body names, in the library `root` if it does not say. Raises `ApiError`."""
+    return roots.Place(_gallery(services, item.root, root, f"{field}.root").name, item.subfolder, item.filename)
+
+
+def _gallery(services: Services, given: str | None, default: str, field: str) -> Gallery:
+    return gallery_of(services, default) if given is None else gallery_of(services, given, field)
+
+
+def place_view(place: roots.Place) -> Place:
+    """A place as it goes over the wire."""
+    return Place(filename=place.filename, subfolder=place.subfolder, **elsewhere(place.root))
 
 
 @contextmanager
@@ -122,13 +148,13 @@ def done_values(done: Done) -> dict[str, Any]:
     """The fields of a `Changed`."""
     values: dict[str, Any] = {"ok": True, "count": done.count, "undo": done.token}
     if done.missing:
-        values["missing"] = [Place(filename=filename, subfolder=subfolder) for subfolder, filename in done.missing]
+        values["missing"] = list(map(place_view, done.missing))
     return values
 
 
 _SELECTION_ERRORS = {
-    400: "`missing items`, `invalid query`, or a wrong field",
-    403: "Outside the output folder",
+    400: "`missing items`, `invalid query`, `invalid root`, or a wrong field",
+    403: "Outside the library's folder",
     404: "None of the files is there",
     413: "Too many files",
 }
@@ -159,7 +185,7 @@ class MarksBody(ChosenFiles):
     body=MarksBody,
     response=Changed,
     errors=_SELECTION_ERRORS,
-    field_errors={"set": "invalid marks"},
+    field_errors={"set": "invalid marks", "root": "invalid root"},
 )
 async def set_marks(call: Call[NoQuery, MarksBody]) -> Changed:
     """Make files favourites, rate, hide and tag them. It follows them wherever they are moved to."""
@@ -203,6 +229,7 @@ class NotesView(Model):
 
     filename: str
     subfolder: str
+    root: str | None = Field(None, description="the library; only when it is not `output`")
     favorite: bool
     rating: int
     hidden: bool
@@ -210,7 +237,7 @@ class NotesView(Model):
     albums: list[AlbumName]
 
 
-class PlaceQuery(Model):
+class PlaceQuery(RootQuery):
     """Which file."""
 
     filename: str = Field("", max_length=4096)
@@ -222,14 +249,21 @@ class PlaceQuery(Model):
     "/cozygen/api/gallery/marks",
     query=PlaceQuery,
     response=NotesView,
-    errors={400: "`missing filename`, or a wrong field", 403: "Outside the output folder", 404: "No such file"},
+    errors={
+        400: "`missing filename`, `invalid root`, or a wrong field",
+        403: "Outside the library's folder",
+        404: "No such file",
+    },
+    field_errors={"root": "invalid root"},
 )
 async def get_marks(call: Call[PlaceQuery, NoBody]) -> NotesView:
     """What is noted of one file."""
     query = call.query
     if not query.filename:
         raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
-    item, albums = await _do(call.services.curator.note_of((query.subfolder, query.filename)))
+    gallery = gallery_of(call.services, query.root)
+    place = roots.Place(gallery.name, query.subfolder, query.filename)
+    item, albums = await _do(call.services.curator.note_of(place))
     notes = item.notes
     return NotesView(
         filename=item.filename,
@@ -239,6 +273,7 @@ async def get_marks(call: Call[PlaceQuery, NoBody]) -> NotesView:
         hidden=notes is not None and notes.hidden,
         tags=notes.tags if notes is not None else [],
         albums=[AlbumName(id=album.id, name=album.name) for album in albums],
+        **elsewhere(item.root),
     )
 
 
@@ -261,12 +296,14 @@ class UndoBody(Model):
 )
 async def undo(call: Call[NoQuery, UndoBody]) -> Undoable:
     """Take back what answered with this `undo`. The new `undo` does it again."""
-    curator, token = call.services.curator, call.body.token
+    services, token = call.services, call.body.token
     if not is_text(token):
         raise ApiError(400, "invalid token", "token is not valid Unicode.", field="token")
     try:
-        kind = await curator.kind_of(call.user, token)
-        service = curator if kind == "notes" else call.services.organiser
+        step = await services.curator.step(call.user, token)
+        service = services.curator if step.kind == "notes" else services.organisers.get(root_of(step))
+        if service is None:
+            raise CannotUndo(f"There is no library called {root_of(step)} now.")
         again = await service.undo(call.user, token)
     except NothingToUndo:
         raise ApiError(404, "nothing to undo", "That has been undone, or is too long ago.", field="token") from None
@@ -362,7 +399,7 @@ class AlbumEdit(Model):
     response=AlbumChanged,
     errors={
         400: "A wrong field",
-        403: "Outside the output folder",
+        403: "Outside the library's folder",
         404: "No such album, or the cover is not in it",
         409: "There is an album of this name",
     },
@@ -371,7 +408,7 @@ async def edit_album(call: Call[NoQuery, AlbumEdit]) -> AlbumChanged:
     """Rename an album, or choose its cover."""
     body, curator, id = call.body, call.services.curator, _id(call)
     name = None if body.name is None else _name(body.name, "name", _MAX_NAME, "invalid name")
-    cover = None if body.cover is None else (body.cover.subfolder, body.cover.filename)
+    cover = None if body.cover is None else place_of(call.services, body.cover, OUTPUT, "cover")
     token = await _do(curator.edit_album(call.user, id, name=name, cover=cover))
     return AlbumChanged.model_construct(ok=True, undo=token, album=_album(await _do(curator.album(id))))
 
@@ -473,5 +510,5 @@ async def order_album(call: Call[NoQuery, OrderBody]) -> Changed:
     """Put files of an album, in the order of `items`, before one of the others, or at its end."""
     body = call.body
     selection = await selection_of(call.services, body)
-    before = None if body.before is None else (body.before.subfolder, body.before.filename)
+    before = None if body.before is None else place_of(call.services, body.before, body.root, "before")
     return _changed(await _do(call.services.curator.reorder(call.user, _id(call), selection, before)))

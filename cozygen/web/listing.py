@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Literal
@@ -10,13 +11,15 @@ from typing import Annotated, Any, Literal
 from aiohttp import web
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from cozygen.gallery.marks import OUTPUT
 from cozygen.gallery.query import Node, QueryError, parse
-from cozygen.gallery.scan import KINDS
-from cozygen.gallery.service import Item
+from cozygen.gallery.roots import INPUT, UnknownRoot
+from cozygen.gallery.scan import KINDS, file_kind
+from cozygen.gallery.service import Gallery, Item
 from cozygen.storage.paths import BadName, PathError, PathOutside, Root
 from cozygen.web.api import Model
 from cozygen.web.errors import ApiError
-from cozygen.web.services import in_thread
+from cozygen.web.services import Services, in_thread
 
 MAX_PER_PAGE = 500
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*")
@@ -46,7 +49,17 @@ KindName = Annotated[Literal["all", "image", "video", "audio"], BeforeValidator(
 FLAG_HELP = "`1`, `true` or `True`"
 
 
-class ScopeQuery(Model):
+RootName = Annotated[str, Field(max_length=64, description="a library, as `/cozygen/api/gallery/roots` lists them")]
+"""The name of a library. See `gallery_of`."""
+
+
+class RootQuery(Model):
+    """Which library."""
+
+    root: RootName = OUTPUT
+
+
+class ScopeQuery(RootQuery):
     """Which part of the gallery."""
 
     subfolder: str = Field("", max_length=4096)
@@ -67,7 +80,8 @@ class GalleryItem(Model):
     """A folder or a file."""
 
     filename: str
-    type: Literal["directory", "output"]
+    type: str = Field(description="`directory`, or the library of a file, as `/view` and `/cozygen/thumb` take it")
+    root: str | None = Field(None, description="the library; only when it is not `output`")
     subfolder: str = Field(description="the folder that a file is in; a folder's own path")
     mtime: float = Field(description="seconds since the epoch")
     size: int | None = Field(None, description="bytes; of files only")
@@ -80,6 +94,7 @@ class GalleryItem(Model):
     width: int | None = Field(None, description="pixels, where known; of searches only, as the next two")
     height: int | None = None
     duration: float | None = Field(None, description="seconds, where known")
+    placeholder: str | None = Field(None, description="what it looks like, where known: a thumbhash in base64")
 
 
 def resolve_folder(root: Root, subfolder: str) -> str:
@@ -87,9 +102,50 @@ def resolve_folder(root: Root, subfolder: str) -> str:
     try:
         return root.relative(root.resolve(subfolder))
     except PathOutside:
-        raise ApiError(403, "forbidden", "The path leaves the output folder.", field="subfolder") from None
+        raise ApiError(403, "forbidden", "The path leaves its folder.", field="subfolder") from None
     except BadName as error:
         raise ApiError(400, "invalid subfolder", str(error), field="subfolder") from None
+
+
+def gallery_of(services: Services, root: str, field: str = "root") -> Gallery:
+    """The gallery of a library. Raises `ApiError`."""
+    try:
+        return services.galleries.get(root)
+    except UnknownRoot:
+        raise unknown_root(services, field) from None
+
+
+def is_further(gallery: Gallery) -> bool:
+    """Whether it is neither the output nor the input folder, but somebody's own, with all that there may be in it."""
+    return gallery.name not in (OUTPUT, INPUT)
+
+
+def refuse_unshown(gallery: Gallery, path: str) -> None:
+    """Raises `ApiError` for what the gallery does not show in a further library: the studio's own, and no media."""
+    relative = gallery.root.relative(gallery.root.resolve(path))
+    if gallery.is_own(relative) or file_kind(relative.rpartition("/")[2]) is None:
+        raise ApiError(404, "not found", "There is no such file.")
+
+
+def unknown_root(services: Services, field: str = "root") -> ApiError:
+    """The answer to the name of a library that is none."""
+    names = ", ".join(services.galleries.names)
+    return ApiError(400, f"invalid {field.rpartition('.')[2]}", f"{field} must be one of {names}.", field=field)
+
+
+async def changeable(services: Services, root: str) -> Gallery:
+    """The gallery of a library whose files are to be moved or deleted. Raises `ApiError`."""
+    gallery = gallery_of(services, root)
+    if root != OUTPUT:
+        reach = await gallery.reach()
+        if reach.available and not reach.writable:
+            raise ApiError(403, "read-only", f"The files of the library {root} cannot be changed.", field="root")
+    return gallery
+
+
+def elsewhere(root: str) -> dict[str, str]:
+    """The field that says where an answer belongs, which those of the output folder do without."""
+    return {} if root == OUTPUT else {"root": root}
 
 
 def no_folder() -> ApiError:
@@ -103,7 +159,7 @@ def path_errors() -> Iterator[None]:
     try:
         yield
     except PathOutside:
-        raise ApiError(403, "forbidden", "The path leaves the output folder.") from None
+        raise ApiError(403, "forbidden", "The path leaves its folder.") from None
     except PathError as error:
         raise ApiError(400, "invalid filename", str(error), field="filename") from None
 
@@ -125,10 +181,13 @@ async def sized(make: Callable[[], web.Response], count: int) -> web.Response:
 def item_view(item: Item) -> GalleryItem:
     """An item as it goes over the wire."""
     values: dict[str, Any] = {"filename": item.filename, "subfolder": item.subfolder, "mtime": item.mtime}
+    values.update(elsewhere(item.root))
     if item.is_dir:
         values["type"] = "directory"
     else:
-        values.update(type="output", size=item.size, media_kind=KINDS[item.kind or 0])
+        values.update(type=item.root, size=item.size, media_kind=KINDS[item.kind or 0])
+        if item.placeholder is not None:
+            values["placeholder"] = b64encode(item.placeholder).decode()
         if item.meta is not None:
             values["meta"] = Meta.model_construct(**item.meta)
         for known in (item.notes, item.measures):

@@ -139,8 +139,8 @@ def _responses(endpoint: Endpoint, names: Names) -> dict[str, Any]:
         if status < 400:
             responses[str(status)] = {"description": description}
             continue
-        # Who may not come in is answered before the endpoint is asked.
-        ref = _REF.format(model=names[(ErrorBody, "serialization")]) if status in (401, 403) else own
+        # Who may not come in is answered before the endpoint is asked, and that nothing can be stored after it was.
+        ref = _REF.format(model=names[(ErrorBody, "serialization")]) if status in (401, 403, 507) else own
         responses[str(status)] = {
             "description": description,
             "content": {"application/json": {"schema": {"$ref": ref}}},
@@ -159,6 +159,7 @@ def _errors(endpoint: Endpoint) -> dict[int, str]:
         errors.setdefault(401, "Not signed in")
     if endpoint.method != "GET":
         errors.setdefault(403, "Sent by the page of another site")
+        errors.setdefault(507, "The disk is full")
     if endpoint.query is not NoQuery or has_body:
         errors.setdefault(400, "A field is missing or wrong")
     if "{" in endpoint.path:

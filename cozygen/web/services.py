@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -14,12 +14,18 @@ from cozygen.accounts.tokens import SignIn
 from cozygen.engines.base import Engine
 from cozygen.gallery.curator import Curator
 from cozygen.gallery.download import Downloads
+from cozygen.gallery.lineage import Lineage
+from cozygen.gallery.looker import Looker
+from cozygen.gallery.marks import OUTPUT
 from cozygen.gallery.organise import Organiser
+from cozygen.gallery.roots import Galleries
 from cozygen.gallery.service import Gallery
 from cozygen.jobs.bus import EventBus
 from cozygen.jobs.service import JobService
+from cozygen.media.ahead import Ahead
 from cozygen.media.pool import MediaPool
 from cozygen.media.thumbs import ThumbnailStore
+from cozygen.models.library import ModelLibrary
 from cozygen.settings import Settings
 from cozygen.storage.database import Database
 from cozygen.storage.documents import DocumentStore
@@ -52,16 +58,30 @@ class Services:
     tags: TagService
     tag_update: BackgroundUpdate
     sockets: SocketHub
-    gallery: Gallery
+    galleries: Galleries
     curator: Curator
-    organiser: Organiser
+    organisers: Mapping[str, Organiser]
     downloads: Downloads
+    lineage: Lineage
+    looker: Looker
     media: MediaPool
     thumbs: ThumbnailStore
+    ahead: Ahead
+    models: ModelLibrary
     outputs: Root
     inputs: Root
     temp: Root
     closing: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def gallery(self) -> Gallery:
+        """The gallery of the output folder."""
+        return self.galleries.output
+
+    @property
+    def organiser(self) -> Organiser:
+        """The organiser of the output folder."""
+        return self.organisers[OUTPUT]
 
 
 SERVICES = web.AppKey("services", Services)

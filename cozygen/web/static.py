@@ -18,7 +18,7 @@ section = Section("App", "The web app itself.")
 
 STATIC = Path(__file__).with_name("static")
 
-PAGES = ("create",)
+PAGES = ("create", "gallery", "library", "queue", "settings", "studio", "view")
 """First segments of the app's own addresses below ``/cozygen/``, as in the front end's ``routes.ts``."""
 
 _POLICY = (
@@ -98,14 +98,14 @@ async def asset(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
 
 @section.route(
     "GET",
-    r"/cozygen/{name:[a-z0-9-]+\.(?:svg|png|ico|webmanifest)}",
+    r"/cozygen/{name:[a-z0-9-]+\.(?:svg|png|ico|webmanifest)|sw\.js}",
     media_type="*/*",
     errors={404: "No such file"},
     access=Access.PUBLIC,
     is_file=True,
 )
 async def app_file(call: Call[NoQuery, NoBody]) -> web.StreamResponse:
-    """An icon or the manifest of the installable app; its name stays while its content may change."""
+    """An icon, the manifest or the service worker of the installable app; the name stays, the content may change."""
     return await _file(STATIC, call.path("name"), "no-cache")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,9 @@ from cozygen.tags.update import Options, UpdateRunningError
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
 from cozygen.web.services import Services, in_thread
+
+if TYPE_CHECKING:
+    from cozygen.tags.detail import TagDetail
 
 section = Section("Tags", "The tag reference: browse, search, check.")
 
@@ -111,6 +114,54 @@ def _whole(text: str, default: int) -> int:
     except ValueError:
         return default
     return value if abs(value) < 2**53 else default
+
+
+class DetailQuery(Model):
+    """Which tag."""
+
+    tag: str = Field(min_length=1, max_length=1000, description="its name, or another name for it, in any case")
+
+
+class TagDetailView(Model):
+    """A tag: the other names for it, its place in the list by posts (from 1), and tags that share parts of its name."""
+
+    tag: str
+    count: int
+    category: str
+    rank: int
+    aliases: list[str]
+    related: list[FoundTag]
+
+
+@section.route(
+    "GET",
+    "/cozygen/api/tags/detail",
+    query=DetailQuery,
+    response=TagDetailView,
+    errors={404: "No such tag", **_UNAVAILABLE},
+)
+async def tag_detail(call: Call[DetailQuery, NoBody]) -> TagDetailView:
+    """What the list knows about one tag."""
+    index, name = (await _loaded(call.services)).index, call.query.tag
+    found = await in_thread(lambda: _describe(index, name))
+    if found is None:
+        raise ApiError(404, "not found", "The list has no such tag.", field="tag")
+    tag, count, category = index.tag(found.number)
+    related = (index.tag(number) for number in found.related)
+    return TagDetailView(
+        tag=tag,
+        count=count,
+        category=category,
+        rank=found.rank,
+        aliases=found.aliases,
+        related=[FoundTag(tag=name, count=posts, category=shown) for name, posts, shown in related],
+    )
+
+
+def _describe(index: Any, name: str) -> TagDetail | None:
+    from cozygen.tags.detail import describe  # NumPy, which nothing needs before the first tag
+
+    return describe(index, name)
 
 
 class TagsToCheck(Model):

@@ -11,18 +11,21 @@ from typing import Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import Field
 
+from cozygen.gallery.marks import OUTPUT
 from cozygen.gallery.scan import is_own
+from cozygen.gallery.service import Gallery
 from cozygen.media.pool import Encoding, MediaUnavailable
-from cozygen.storage.paths import BadName, PathOutside, Root
+from cozygen.storage.paths import BadName, PathOutside
 from cozygen.web.api import Call, Model, NoBody, NoQuery, Section
 from cozygen.web.errors import ApiError
+from cozygen.web.listing import RootName, gallery_of, is_further, refuse_unshown
 from cozygen.web.services import in_thread
 
 section = Section("Thumbnails and cache", "Small pictures of large files.")
 
 T = TypeVar("T")
 
-_MIN_WIDTH, _MAX_WIDTH = 96, 1024
+MIN_WIDTH, MAX_WIDTH = 96, 1024
 _BETTER: tuple[Encoding, ...] = ("avif", "webp")  # than JPEG, the best first
 _FOREVER = "max-age=31536000, immutable"
 _LOOK_SECONDS = 0.25
@@ -31,7 +34,7 @@ _LOOK_SECONDS = 0.25
 class ThumbQuery(Model):
     """Which thumbnail."""
 
-    type: Literal["output", "input"] = "output"
+    type: RootName = OUTPUT
     filename: str = Field("", max_length=4096)
     subfolder: str = Field("", max_length=4096)
     w: int = Field(384, description="side of the box in pixels, clamped to 96..1024")
@@ -55,20 +58,21 @@ class Cleared(Model):
     media_type="image/*",
     errors={
         304: "Unchanged",
-        400: "No filename, or a bad width or type",
+        400: "`missing filename`, `invalid type`, or a bad width",
         403: "Outside the folder",
         404: "No such file",
         503: "No picture can be decoded at the moment",
     },
+    field_errors={"type": "invalid type"},
 )
 async def thumb(call: Call[ThumbQuery, NoBody]) -> web.Response:
     """A thumbnail that fits in a w×w box; a drawn placeholder for what has no picture."""
     query, services, headers = call.query, call.services, call.request.headers
     if not query.filename:
         raise ApiError(400, "missing filename", "Say which file with `filename`.", field="filename")
-    root = services.outputs if query.type == "output" else services.inputs
-    path, status = await services.thumbs.off_loop(lambda: _locate(root, query.subfolder, query.filename))
-    width = max(_MIN_WIDTH, min(_MAX_WIDTH, query.w))
+    gallery = gallery_of(services, query.type, "type")
+    path, status = await services.thumbs.off_loop(lambda: locate(gallery, query.subfolder, query.filename))
+    width = max(MIN_WIDTH, min(MAX_WIDTH, query.w))
     kind = accepted(headers.get("Accept", "")) if query.fmt == "auto" else query.fmt
     scope = "private" if services.sign_in.enabled else "public"
     vary = {"Vary": "Accept"} if query.fmt == "auto" else {}
@@ -76,15 +80,16 @@ async def thumb(call: Call[ThumbQuery, NoBody]) -> web.Response:
     wanted = headers.get("If-None-Match")
     if wanted is not None and matches(wanted, etag):
         return web.Response(status=304, headers={"Cache-Control": f"{scope}, {_FOREVER}", "ETag": etag, **vary})
+    services.ahead.usual = width, kind
     try:
         found = services.thumbs.known(path, width, kind, status)
         if found is None:
             making = services.thumbs.get(path, width, kind, status=status)
-            found = await _while_connected(call.request, making)
+            found = await while_connected(call.request, making)
     except MediaUnavailable as error:
         raise ApiError(503, "unavailable", str(error), headers={"Retry-After": "5"}) from None
     except OSError:  # it vanished a moment ago
-        raise _absent() from None
+        raise absent() from None
     # What is not settled may be a picture the next time.
     caching = f"{scope}, {_FOREVER}" if found.settled else f"{scope}, no-cache"
     answer = {"Cache-Control": caching, "ETag": found.etag, **vary}
@@ -93,27 +98,32 @@ async def thumb(call: Call[ThumbQuery, NoBody]) -> web.Response:
     return web.Response(body=found.data, content_type=found.content_type, headers=answer)
 
 
-def _locate(root: Root, subfolder: str, filename: str) -> tuple[Path, os.stat_result]:
+def locate(gallery: Gallery, subfolder: str, filename: str) -> tuple[Path, os.stat_result]:
     """The path of an existing file and its status; `filename` may be a path itself. Blocking. Raises `ApiError`."""
     try:
         if filename.startswith(("/", "\\")):
             raise PathOutside("the path is absolute")
         if is_own(f"{subfolder}/{filename}"):
-            raise _absent()
-        return root.find(f"{subfolder}/{filename}" if subfolder else filename)
+            raise absent()
+        path = f"{subfolder}/{filename}" if subfolder else filename
+        found = gallery.root.find(path)
+        if is_further(gallery):
+            refuse_unshown(gallery, path)
+        return found
     except PathOutside:
         raise ApiError(403, "forbidden", "The path leaves its folder.") from None
     except BadName as error:
         raise ApiError(400, "invalid filename", str(error), field="filename") from None
     except OSError:
-        raise _absent() from None
+        raise absent() from None
 
 
-def _absent() -> ApiError:
+def absent() -> ApiError:
+    """The answer to a file that is not there."""
     return ApiError(404, "not found", "There is no such file.")
 
 
-async def _while_connected(request: web.Request, work: Coroutine[Any, Any, T]) -> T:
+async def while_connected(request: web.Request, work: Coroutine[Any, Any, T]) -> T:
     """The result of `work`, which is cancelled when the client goes away: it has scrolled on."""
     task = asyncio.create_task(work)
     try:

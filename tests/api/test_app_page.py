@@ -20,6 +20,8 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(PAGE, "utf-8")
     (folder / "icon.svg").write_text("<svg/>", "utf-8")
+    (folder / "sw.js").write_text("let worker;", "utf-8")
+    (folder / "other.js").write_text("let other;", "utf-8")
     (folder / ".sources").write_text("secret", "utf-8")
     (folder / "assets" / "main-1a2b.js").write_text("let main;", "utf-8")
     (folder / "assets" / "main-1a2b.js.gz").write_bytes(b"packed")
@@ -89,6 +91,13 @@ async def test_icons_are_asked_for_anew(client: Client) -> None:
     assert response.headers["Cache-Control"] == "no-cache"
 
 
+async def test_the_service_worker_is_asked_for_anew_and_has_the_whole_app(client: Client) -> None:
+    response = await client.get("/cozygen/sw.js")  # beside the page, so that its scope is /cozygen/
+    assert await response.text() == "let worker;"
+    assert response.headers["Content-Type"] == "text/javascript"
+    assert response.headers["Cache-Control"] == "no-cache"
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -99,6 +108,8 @@ async def test_icons_are_asked_for_anew(client: Client) -> None:
         "/cozygen/assets/a%00.js",
         "/cozygen/assets/",
         "/cozygen/.sources",
+        "/cozygen/other.js",
+        "/cozygen/sw.js.gz",
         "/cozygen/none.svg",
         "/cozygen/index.html",
     ],

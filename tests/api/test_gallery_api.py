@@ -919,6 +919,6 @@ async def test_how_far_the_index_is(client: Client, out: Path) -> None:
     async with asyncio.timeout(10):
         while True:
             body = await (await client.get("/cozygen/api/gallery/index")).json()
-            if body == {"folders": 2, "files": 1, "unread": 0, "complete": True, "watching": True}:
+            if body == {"folders": 2, "files": 1, "unread": 0, "unseen": 0, "complete": True, "watching": True}:
                 break
             await asyncio.sleep(0.02)

@@ -114,6 +114,22 @@ async def test_a_job_from_form_values_to_its_end(bench: Bench) -> None:
     )
 
 
+async def test_texts_are_outputs_too(bench: Bench) -> None:
+    (job,) = (await bench.render())["jobs"]
+    assert job["texts"] == []
+    bench.engine.say("execution_start", job["id"])
+    bench.engine.say("executed", job["id"], node="4", output={"text": ["a caption", "", 5, "x" * 30_000]})
+    bench.engine.say("executed", job["id"], node="5", output={"text": "alone"})
+    bench.engine.say("execution_success", job["id"])
+    done = await bench.until(job["id"], "done")
+    assert [(text["node_id"], text["text"]) for text in done["texts"]] == [
+        ("4", "a caption"),
+        ("4", "x" * 20_000),
+        ("5", "alone"),
+    ]
+    assert done["texts"][0]["node_title"] == "The painter"
+
+
 async def test_a_failed_job_names_the_node(bench: Bench) -> None:
     (job,) = (await bench.render())["jobs"]
     bench.engine.say("execution_start", job["id"])

@@ -35,6 +35,7 @@ from cozygen.web.api import Access, Endpoint
 from cozygen.web.openapi import build_document
 from cozygen.web.static import STATIC
 from tests.api.conftest import StillEngine
+from tests.media.samples import RED, film
 
 DOCUMENT = build_document(SECTIONS)
 ENDPOINTS = [(endpoint, path) for section in SECTIONS for endpoint in section.endpoints for path in endpoint.paths]
@@ -174,6 +175,7 @@ def test_what_works_is_as_declared(tmp_path_factory: pytest.TempPathFactory) -> 
         prompt = json.dumps(GRAPH)
         for folder, name in ((values.outputs, "a.png"), (values.outputs, "b.png"), (values.inputs, "in.png")):
             (folder / name).write_bytes(picture(prompt=prompt))
+        (values.inputs / "film.mp4").write_bytes(film([RED] * 8, sound=True))
         ask_about_the_server(ask)
         ask_about_the_library(ask)
         ask_about_files(ask)
@@ -210,6 +212,13 @@ def ask_about_files(ask: Asker) -> None:
     ask("POST", "/cozygen/api/trash/restore", json={"ids": [entry["id"]]})
     ask("GET", "/cozygen/thumb", params="filename=a.png&w=96")
     ask("GET", "/cozygen/thumb", params="filename=a.png&w=96&fmt=auto", headers={"Accept": "image/webp"})
+    assert ask("GET", "/cozygen/api/gallery/lineage", params="filename=a.png")["inputs"] == []
+    ask("POST", "/cozygen/api/thumbs/ahead", json={"items": [{"filename": "a.png"}], "width": 96})
+    for path in ("/cozygen/preview", "/cozygen/api/scrub", "/cozygen/api/waveform"):
+        mine: dict[str, Any] = {"params": "type=input&filename=film.mp4"}
+        made = ask("GET", path, **mine)
+        ask("GET", path, **mine, also=304, headers={"If-None-Match": made.headers["ETag"]})
+    ask("GET", "/cozygen/preview", **mine, also=206, headers={"Range": "bytes=2-5"})
     ask("POST", "/cozygen/api/clear_cache")
     for path in ("/view", "/api/view", "/cozygen/input/file"):
         name: dict[str, Any] = {"params": {"path": "in.png"} if "input" in path else {"filename": "a.png"}}

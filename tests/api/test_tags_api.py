@@ -142,3 +142,37 @@ async def test_an_update_that_fails_says_why_and_stopping_does_no_harm(
     assert not stopped["update"]["running"] and "goes on" in stopped["update"]["message"]
     refused = await client.post("/cozygen/api/tags/update", json={"min_posts": "many"})
     assert refused.status == 400 and (await refused.json())["field"] == "min_posts"
+
+
+async def test_detail(studio: MakeStudio, tmp_path: Path) -> None:
+    file = tmp_path / "tags.csv"
+    file.write_text(
+        'long_hair,0,900,"longhair,/lh,long_locks"\n'
+        "very_long_hair,0,300,\nshort_hair,0,800,\nlong_sleeves,0,700,\nhairband,0,600,\n"
+        "fate/stay_night,3,100,\na_of,0,1,\n",
+        "utf-8",
+    )
+    client = await studio(tags_file=file)
+    assert await get(client, "/cozygen/api/tags/detail?tag=Long_Hair") == {
+        "tag": "long_hair",
+        "count": 900,
+        "category": "general",
+        "rank": 1,
+        "aliases": ["longhair", "/lh", "long_locks"],
+        "related": [
+            {"tag": "very_long_hair", "count": 300, "category": "general"},
+            {"tag": "long_sleeves", "count": 700, "category": "general"},
+            {"tag": "short_hair", "count": 800, "category": "general"},
+        ],
+    }
+    assert (await get(client, "/cozygen/api/tags/detail?tag=long_locks"))["tag"] == "long_hair"
+    named = await get(client, "/cozygen/api/tags/detail?tag=fate/stay_night")
+    assert (named["category"], named["rank"], named["aliases"]) == ("copyright", 6, [])
+    assert (await get(client, "/cozygen/api/tags/detail?tag=a_of"))["related"] == []
+    for query, status in (("tag=nothing_like_it", 404), ("tag=", 400), ("", 400)):
+        assert (await get(client, f"/cozygen/api/tags/detail?{query}", status))["field"] == "tag"
+
+
+async def test_detail_without_a_list(studio: MakeStudio, tmp_path: Path) -> None:
+    client = await studio(tags_file=tmp_path / "gone.md")
+    assert (await get(client, "/cozygen/api/tags/detail?tag=x", 503))["error"] == "danbooru tag reference unavailable"

@@ -97,3 +97,41 @@ def test_a_running_studio_keeps_its_own_index(tmp_path: Path, out: Path) -> None
     with FileLock(tmp_path / "data/studio.lock"):
         result = run(tmp_path)
     assert (result.exit_code, "A studio is running" in result.output) == (3, True)
+
+
+def test_all_libraries_are_indexed_or_one(tmp_path: Path, out: Path) -> None:
+    pics = tmp_path / "pics"
+    pics.mkdir()
+    (pics / "1.png").write_bytes(png({}))
+    options = ("--library-dir", f"pics={pics}", "--library-dir", f"usb={tmp_path / 'nowhere'}")
+    result = run(tmp_path, "--root", "pics", *options)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "pics: 1 files in 1 folders are indexed.")
+    assert not (tmp_path / "data/index.db").exists()
+    result = run(tmp_path, *options)
+    assert result.exit_code == 0
+    said = result.output.splitlines()
+    assert said[-1] == "3 files in 3 folders are indexed."
+    assert any(line.startswith("input: ") for line in said)
+    assert any(line.startswith("usb: ") and "is not there" in line for line in said)
+    result = run(tmp_path, "--check", *options)
+    assert (result.exit_code, result.output.splitlines()[-1]) == (0, "They agree.")
+    (pics / "2.png").write_bytes(b"x")
+    result = run(tmp_path, "--check", *options)
+    assert (result.exit_code, "pics: not in the index: 1\n  2.png" in result.output) == (1, True)
+    assert run(tmp_path, "--check", "--root", "output", *options).exit_code == 0
+    assert check(tmp_path / "data/index-pics.db", Root(pics), name="pics").missing == ["2.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--root", "nowhere"), "--root: there is no library called nowhere"),
+        (("--library-dir", "pics"), "--library-dir: 'pics' is not name=path"),
+        (("--library-dir", "a=x", "--library-dir", "a=y"), "--library-dir: a is named twice"),
+        (("--library-dir", "Output=x"), "--library-dir / COZYGEN_LIBRARY_DIRS: 'Output' is no name of a library"),
+    ],
+)
+def test_a_library_that_is_none_is_named(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+    result = run(tmp_path, *options)
+    assert (result.exit_code, said in result.output) == (2, True)
+    assert "Traceback" not in result.output

@@ -19,7 +19,7 @@ while (message := read_message(sys.stdin.buffer)) is not None:
     paths = json.loads(message[1])
     if any("bad" in path for path in paths):
         os._exit(9)
-    write_message(sys.stdout.buffer, {}, json.dumps([[1, 2, None, None, None] for _ in paths]).encode())
+    write_message(sys.stdout.buffer, {}, json.dumps([[1, 2, None, None, None, []] for _ in paths]).encode())
 """
 HANGS = "import time; time.sleep(1000)"
 
@@ -51,6 +51,9 @@ def test_processes_find_what_we_find(tmp_path: Path) -> None:
         readers.rest()
         assert readers.read(paths[:1]) == found[:1]
         assert readers.read([]) == []
+        parts = [paths[:3], paths[3:4], [], paths[4:]]
+        assert list(readers.stream(parts)) == [found[:3], found[3:4], [], found[4:]]
+        assert next(readers.stream(parts)) == found[:3]  # nobody has to take all of it
     finally:
         readers.rest()
 

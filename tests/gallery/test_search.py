@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cozygen.gallery import library
+from cozygen.gallery import attributes, library, ordering, search
 from cozygen.gallery.attributes import Attributes, Noted, Pairs
 from cozygen.gallery.catalogue import Scope
 from cozygen.gallery.details import Details, Enriched
@@ -173,6 +173,16 @@ class Rig:
     ) -> tuple[list[int], Cursor | None]:
         found = self.finder.matches(self.library.snapshot, EVERYTHING, Find(node, sort, after), (), 0, count)
         return [row.id for row in found.rows if row is not None], found.next
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_blocks() -> Iterator[None]:
+    """So that a dozen of files are several."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (attributes, search, ordering):
+            patch.setattr(module, "BLOCK", 3)
+        patch.setattr(search, "_IDS_AT_ONCE", 5)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -365,7 +375,9 @@ def test_counts_are_those_of_the_files(rig: Rig, files: list[Fake]) -> None:
         rig.finder.searcher.find(rig.library.snapshot, EVERYTHING, Flag("has:prompt")),
     )
     chosen = [fake for fake in rig.files.values() if fake.positive is not None]
-    counted = {key: dict(values) for key, values in facets(found, snapshot, rig.library.attributes).items()}
+    straight = facets(found, snapshot, rig.library.attributes)
+    assert rig.finder.searcher.facets(snapshot, EVERYTHING, found) == straight  # by what was not found, perhaps
+    counted = {key: dict(values) for key, values in straight.items()}
     assert counted["model"] == Counter(name for fake in chosen for name in fake.models)
     assert counted["lora"] == Counter(name for fake in chosen for name in fake.loras)
     assert counted["tag"] == Counter(tag for fake in chosen for tag in fake.tags)
@@ -375,6 +387,39 @@ def test_counts_are_those_of_the_files(rig: Rig, files: list[Fake]) -> None:
     assert counted["size"] == Counter(f"{fake.dims[0]}x{fake.dims[1]}" for fake in chosen if fake.dims)
     assert counted["date"] == Counter(f"{datetime.fromtimestamp(fake.mtime):%Y-%m}" for fake in chosen)
     assert counted["kind"] == Counter(("image", "video", "audio")[fake.kind] for fake in chosen)
+
+
+def described(id: int, sampler: str | None = None, duration: float | None = None) -> tuple[object, ...]:
+    return (id, 512, 512, duration, "comfyui", sampler, None, 20, 7.0, None, "[]", "[]", 0)
+
+
+def test_columns_become_as_wide_as_the_labels_need() -> None:
+    known = Attributes()
+    known.admit([(id, 1) for id in range(1, 70_001)])
+    known.describe([described(id, f"sampler {id}") for id in range(1, 251)])
+    assert known.frame.sampler.dtype == np.uint8
+    known.describe([described(id, f"sampler {id}") for id in range(251, 501)])
+    assert known.frame.sampler.dtype == np.uint16
+    known.describe([described(id, f"sampler {id}") for id in range(501, 70_001)])
+    names = known.labels["sampler"].names
+    assert [names[number] for number in known.frame.sampler[1:].tolist()] == [
+        f"sampler {id}" for id in range(1, 70_001)
+    ]
+    known.reserve(200_000)
+    assert known.frame.sampler[70_000] == 70_000
+
+
+def test_what_nothing_was_known_of_can_be_told_later() -> None:
+    known = Attributes()
+    known.admit([(1, 10), (2, 20)])
+    known.describe([described(1)])
+    known.carry({1: 3})
+    assert known.measures([3])[3].duration is None
+    known.describe([described(2, duration=1.5)])
+    known.reserve(100_000)
+    known.carry({2: 4})
+    found = known.measures([3, 4, 99_999])
+    assert [found[id].duration for id in (3, 4, 99_999)] == [None, 1.5, None]
 
 
 @given(st.lists(st.integers(-3, 3).map(float), max_size=20), st.integers(0, 25))

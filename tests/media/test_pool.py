@@ -103,13 +103,17 @@ async def test_real_workers_do_everything(make: MakePool, tmp_path: Path) -> Non
 
     analysis = await media.analyse(picture, 100)
     assert analysis.probe == probed
-    assert analysis.thumbnail == await media.picture(picture, 100, "jpeg")
-    assert analysis.phash is not None
+    assert analysis.thumbnail == await media.picture(picture, 100, "jpeg", looks=True)
+    assert (await media.picture(picture, 100, "jpeg")).looks is None
+    unpictured = await media.analyse(picture, 100, None)
+    assert unpictured.thumbnail is None and unpictured.looks == analysis.looks
+    assert analysis.looks is not None
     turned = photo(300, 200).rotate(-90, expand=True)
-    assert (analysis.phash ^ looks.perceptual_hash(turned)).bit_count() <= 4
-    assert analysis.thumbhash
+    assert (analysis.looks.phash ^ looks.perceptual_hash(turned)).bit_count() <= 4
+    assert analysis.looks.thumbhash
     assert (await media.analyse(clip, 100)).probe.kind == "video"
-    assert (await media.analyse(song, 100)).thumbnail is None
+    sounded = await media.analyse(song, 100)
+    assert sounded.thumbnail is None and sounded.looks is None
 
 
 @pytest.mark.parametrize("operation", ["probe", "thumbnail", "verify", "analyse"])
@@ -218,6 +222,20 @@ async def test_who_waits_goes_before_the_background(make: MakePool, tmp_path: Pa
     file(tmp_path, "go")
     await asyncio.gather(first, *later)
     assert [name for _, _, name in doings(tmp_path)] == ["wait", "high1", "high2", "low2", "low1"]
+
+
+async def test_workers_are_spared_for_who_waits(make: MakePool, tmp_path: Path) -> None:
+    media = make(3)
+    assert media.spare == 2 and make(1).spare == 1
+    behind = asyncio.create_task(media.probe(file(tmp_path, "wait1"), background=True))
+    await until(lambda: len(doings(tmp_path)) == 1)
+    assert media.spare == 2
+    ahead = asyncio.create_task(media.probe(file(tmp_path, "wait2")))
+    await until(lambda: len(doings(tmp_path)) == 2)
+    assert media.spare == 0
+    file(tmp_path, "go")
+    await asyncio.gather(behind, ahead)
+    assert media.spare == 2
 
 
 async def test_what_nobody_waits_for_is_dropped(make: MakePool, tmp_path: Path) -> None:

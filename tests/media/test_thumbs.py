@@ -300,3 +300,27 @@ async def test_times_before_the_epoch_and_in_the_future(store: ThumbnailStore, f
     for seconds in (-(10**6), time.time() + 10**8):
         os.utime(path, (seconds, seconds))
         assert (await store.get(path, 96)).etag.startswith('W/"')
+
+
+async def test_who_waits_does_not_wait_for_the_background(
+    store: ThumbnailStore, media: CountingPool, folder: Path
+) -> None:
+    path = old(write(folder / "a.png", b"picture"))
+    media.gate.clear()
+    ahead = asyncio.create_task(store.get(path, 96, background=True))
+    await _made(media, 1)
+    mine = asyncio.create_task(store.get(path, 96))
+    await _made(media, 2)  # the pool has both made as one, and sooner
+    later = asyncio.create_task(store.get(path, 96, background=True))
+    await asyncio.sleep(0.05)
+    assert len(media.made) == 2
+    media.gate.set()
+    assert (await ahead).data == (await mine).data == (await later).data
+    assert await store.get(path, 96, background=True) == await mine
+    assert len(media.made) == 2
+
+
+async def _made(media: CountingPool, count: int) -> None:
+    async with asyncio.timeout(60):
+        while len(media.made) < count:
+            await asyncio.sleep(0.01)

@@ -164,6 +164,17 @@ class Catalogue:
                     raise
         return None
 
+    async def model_metadata(self, folder: str, name: str) -> dict[str, Any]:
+        """What the header of a model file says; empty when there is no such file, or nothing in it."""
+        if not folder.strip(".") or "/" in folder:
+            return {}
+        try:
+            return await self._client.get_object("view_metadata", folder, filename=name)
+        except BadStatus as error:
+            if error.status not in (404, 405):
+                raise
+            return {}
+
     async def embeddings(self) -> list[str]:
         """The embeddings' names."""
         return _names(await self._client.get("embeddings"))

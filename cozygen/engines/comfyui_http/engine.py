@@ -342,6 +342,10 @@ class ComfyUIEngine:
             self._catalogue.forget()
         return await self._catalogue.models(folder)
 
+    async def model_metadata(self, folder: str, name: str) -> dict[str, Any]:
+        """See `ModelReader.model_metadata`."""
+        return await self._catalogue.model_metadata(folder, name)
+
     async def embeddings(self) -> list[str]:
         """See `Engine.embeddings`."""
         return await self._catalogue.embeddings()

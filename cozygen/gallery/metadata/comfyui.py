@@ -9,67 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 from cozygen.gallery.metadata import infotext, texts
-from cozygen.gallery.metadata.graph import NEGATIVE, POSITIVE, TYPED, Graph, Inputs, Node
+from cozygen.gallery.metadata.graph import Graph, Inputs, Node
 from cozygen.gallery.metadata.model import Lora, Summary
+from cozygen.gallery.metadata.shape import NEGATIVE, POSITIVE, SEEDS, SIDES, SIZES, Names, Shape, both_sides
 
 _MAX_NAMES = 256
 _MAX_PROMPT = 256 * 1024
 
-_SAVES = re.compile(r"save|video.?combine|^CozyGen\w*Output|write|export|upload", re.I)
-_SHOWS = re.compile(r"preview|show|display|compare|view", re.I)
-_PICTURES = ("images", "image", "video", "frames", "samples", "latent_image", "latent", "latents", "pixels", "audio")
+_CFGS = ("cfg", "cfg_scale", "guidance_scale", "cfg_conds")
 
-_TEXT_ENCODER: tuple[str, ...] = (
-    "text",
-    "prompt",
-    "user_prompt",
-    "t5xxl",
-    "text_g",
-    "clip_g",
-    "text_l",
-    "clip_l",
-    "llama",
-    "mt5xl",
-)
-_TEXT_ENCODER += ("bert", "tags", "lyrics", "caption", "string")
-_BOTH_SIDES = ("text_embeds", "prompt_embeds", "hyvid_embeds")  # one link for the positive and the negative prompt
-_PROMPTS = ("text_positive", "positive_prompt", "prompt", "prompt_text", "text", "text_prompt")
-_NEGATIVES = ("negative", "text_negative", "negative_prompt", "negative_text", "prompt_negative")
-_SIDES = {
-    POSITIVE: ("positive", "conditioning", "cond", "cond1", *_BOTH_SIDES, *_PROMPTS),
-    NEGATIVE: (*_NEGATIVES[:1], "negative_embeds", *_BOTH_SIDES, *_NEGATIVES[1:]),
-}
-_CONDITIONS = ("positive", "negative", "guider", "conditioning", "cond", "cond1", *_BOTH_SIDES)
-_BUNDLE = re.compile(r"pipe|ctx|context|\bbus|tuple", re.I)
-_PACE = ("steps", "sigmas", "sampler_name", "sampler")
-_BESIDE_A_PROMPT = ("seed", "noise_seed", "steps", "width", "height", "aspect_ratio", "resolution", "size", "duration")
-_SEEDS, _CFGS = ("seed", "noise_seed", "seed_num"), ("cfg", "cfg_scale", "guidance_scale", "cfg_conds")
-
-# Nodes that hand on both sides, the positive one first. Elsewhere the outputs' order is not known.
-_TWO_SIDED: tuple[str, ...] = ("ControlNetApplyAdvanced", "ControlNetApplySD3", "ControlNetInpaintingAliMamaApply")
-_TWO_SIDED += ("InpaintModelConditioning",)
-
-_CONDITION_LINK = re.compile(r"cond|embeds", re.I)
-_MODEL_LINK = re.compile(r"model|unet|lora|transformer|patcher", re.I)
-_NO_MODEL = re.compile(r"clip|vision|upscale|style|sam_|control|adapter|detector|embed|_name$|_path$", re.I)
-_LATENT_LINK = re.compile(r"latent|samples|pixels|^image_embeds$|^images?\d*$|^input|^any|^value$|^$", re.I)
-_MODEL_NAMES: tuple[str, ...] = (
-    "ckpt_name",
-    "base_ckpt_name",
-    "unet_name",
-    "model_name",
-    "gguf_name",
-    "diffusion_model",
-    "model_path",
-)
-_MODEL_NAMES += ("diffusion_name", "checkpoint", "ckpt", "model", "unet", "base_model", "refiner_ckpt_name")
-_LINKED_NAMES = re.compile(r"_name$|_path$")
-
-_LORA_NAME = re.compile(r"lora(?:_name)?_?(\d{1,3})?(?:_name)?")
 _LORA_STRENGTHS = ("strength_model", "lora_model_strength", "model_strength", "strength", "lora_strength", "weight")
 _CLIP_STRENGTHS = ("strength_clip", "lora_clip_strength", "clip_strength", "clip_weight")
 _STACK_MODEL = ("model_str_{}", "model_weight_{}", "strength_model_{}", "model_strength_{}", "lora_{}_model_strength")
@@ -115,7 +67,7 @@ class _Reading:
             steps=texts.integer(self._along(first, ("steps", "num_steps", "num_inference_steps"), "sigmas")),
             cfg=texts.number(self._value(first, _CFGS) if cfg is None else cfg),
             guidance=self.guidance,
-            seed=texts.integer(self._along(first, _SEEDS, "noise")),
+            seed=texts.integer(self._along(first, SEEDS, "noise")),
             size=self._size(first),
             clip_skip=self._clip_skip(),
         )
@@ -129,12 +81,12 @@ class _Reading:
             seen.clear()
             for output in self._outputs():
                 decoder = None
-                for node in self._upstream([output], _by_picture, seen):
-                    if is_wanted(node):
+                for node in self._upstream([output], _PICTURES, seen, through_switches=False):
+                    if is_wanted(node.shape):
                         return node, decoder
                     if decoder is None and "vae" in node.inputs:
                         decoder = node
-        return next(filter(_is_sampler, self.graph.nodes.values()), None), None
+        return next((node for node in self.graph.nodes.values() if node.shape.is_sampler), None), None
 
     def _outputs(self) -> Iterator[list[Any]]:
         """Links to the nodes that end the graph: those that save, then those that show, then any that none uses."""
@@ -142,7 +94,7 @@ class _Reading:
         for key, node in self.graph.nodes.items():
             if not node.links:
                 continue
-            rank = _rank(node.kind)
+            rank = node.shape.rank
             if rank < 2 or key not in self.graph.used:
                 ranked[rank].append(key)
         yield from ([key, 0] for keys in ranked for key in keys)
@@ -150,10 +102,15 @@ class _Reading:
     def _upstream(
         self,
         values: Iterable[Any],
-        follow: Callable[[_Reading, Node, int], Iterable[Any]],
+        follow: Callable[[Shape], Names],
         seen: set[str] | None = None,
+        *,
+        through_switches: bool = True,
     ) -> Iterator[Node]:
-        """The nodes behind some links, depth first, each once; `follow` gives the links to go on with."""
+        """The nodes behind some links, depth first, each once.
+
+        `follow` names the links to go on with; of a switch it is those that it lets through, with `through_switches`.
+        """
         seen = set() if seen is None else seen
         waiting = list(values)[::-1]
         while waiting:
@@ -163,14 +120,17 @@ class _Reading:
             seen.add(link.node)
             node = self.graph.nodes[link.node]
             yield node
-            waiting.extend(list(follow(self, node, link.slot))[::-1])
+            if through_switches and node.shape.is_switch:
+                waiting.extend(reversed(self.graph.selected(node)))
+            elif names := follow(node.shape):
+                waiting.extend([node.links[name] for name in reversed(names)])
 
     def _passes(self, last: Node) -> list[Node]:
         """The samplers whose latent pictures led to this one, the first of them first."""
         passes, seen = [last], {last.key}
         while True:
-            values = [value for name, value in passes[0].links.items() if _LATENT_LINK.search(name)]
-            earlier = next(filter(_is_sampler, self._upstream(values, _by_latent, seen)), None)
+            behind = self._upstream(_linked(passes[0], passes[0].shape.latents), _LATENTS, seen)
+            earlier = next((node for node in behind if node.shape.is_sampler), None)
             if earlier is None:
                 return passes
             passes.insert(0, earlier)
@@ -179,8 +139,8 @@ class _Reading:
         """Where the sampler's model and conditionings arrive: at the sampler or at its guider."""
         if "guider" not in sampler.inputs:
             return sampler
-        found = self._upstream([sampler.inputs["guider"]], _by_any)
-        return next((node for node in found if _has_conditions(node) or "model" in node.inputs), sampler)
+        found = self._upstream([sampler.inputs["guider"]], _ALL, through_switches=False)
+        return next((node for node in found if node.shape.has_conditions or "model" in node.inputs), sampler)
 
     # Numbers and names
 
@@ -198,7 +158,7 @@ class _Reading:
         value = self._value(node, names)
         if value is not None or link not in node.inputs:
             return value
-        for behind in self._upstream([node.inputs[link]], _by_name(link)):
+        for behind in self._upstream([node.inputs[link]], _named(link)):
             value = self._value(behind, names)
             if value is not None:
                 return value
@@ -208,7 +168,7 @@ class _Reading:
         name = _option(self._along(sampler, ("sampler_name", "sampler"), "sampler"))
         if name is not None:
             return name
-        for node in self._upstream([sampler.inputs.get("sampler")], _by_name("sampler")):
+        for node in self._upstream([sampler.inputs.get("sampler")], _named("sampler")):
             if node.kind.startswith("Sampler") and len(node.kind) > len("Sampler"):
                 return _snake_case(node.kind.removeprefix("Sampler"))
         return None
@@ -217,17 +177,16 @@ class _Reading:
         name = _option(self._along(sampler, ("scheduler", "scheduler_name"), "sigmas"))
         if name is not None:
             return name
-        for node in self._upstream([sampler.inputs.get("sigmas")], _by_name("sigmas")):
+        for node in self._upstream([sampler.inputs.get("sigmas")], _named("sigmas")):
             if node.kind.endswith("Scheduler") and len(node.kind) > len("Scheduler"):
                 return _snake_case(node.kind.removesuffix("Scheduler"))  # KarrasScheduler has no other name for it
         return None
 
     def _size(self, sampler: Node) -> tuple[int, int] | None:
-        values = [value for name, value in sampler.links.items() if _LATENT_LINK.search(name)]
         own = self._sides(sampler)
         if own is not None:
             return own
-        for node in self._upstream(values, _by_latent):
+        for node in self._upstream(_linked(sampler, sampler.shape.latents), _LATENTS):
             sides = self._sides(node)
             if sides is not None:
                 return sides
@@ -235,17 +194,19 @@ class _Reading:
 
     def _sides(self, node: Node) -> tuple[int, int] | None:
         """The size in pixels that a node states."""
+        if not node.shape.states_size:
+            return None
         sides = []
         for side in range(2):
-            value = self._value(node, (("width", "height")[side], ("empty_latent_width", "empty_latent_height")[side]))
-            value = self._value(node, ("resolution", "dimensions", "size")) if value is None else value
+            value = self._value(node, SIDES[side])
+            value = self._value(node, SIZES) if value is None else value
             pair = infotext.parse_size(value) if isinstance(value, str) else None
             sides.append(pair[side] if pair else texts.integer(value))
         width, height = sides
         return (width, height) if width and height and width > 0 and height > 0 else None
 
     def _clip_skip(self) -> int | None:
-        for node in self._upstream(self.clips, _by_name("clip")):
+        for node in self._upstream(self.clips, _named("clip")):
             value = texts.integer(self._value(node, ("stop_at_clip_layer", "clip_skip")))
             if value is not None:
                 return abs(value) or None
@@ -253,7 +214,7 @@ class _Reading:
 
     def _vae(self, nodes: Iterable[Node]) -> str | None:
         values = [value for node in nodes for name in ("vae", "optional_vae") if (value := node.inputs.get(name))]
-        for node in self._upstream(values, _by_name("vae")):
+        for node in self._upstream(values, _named("vae")):
             names = ("vae_name", "model_name", "ckpt_name", "base_ckpt_name")
             name = next(filter(None, (_file(self._value(node, (name,))) for name in names)), None)
             if name is not None:
@@ -264,15 +225,12 @@ class _Reading:
 
     def _prompt(self, node: Node, side: str) -> str:
         """The texts behind one side of a sampler or guider, in their order, each once."""
-        names = _SIDES[side]
-        name = next((name for name in names if name in node.inputs), None)
-        given = [node.inputs[name]] if name is not None else []
+        name = node.shape.side(side)
+        given = [node.inputs[name]] if name is not None else _linked(node, node.shape.bundles)
         if name == "cond1":
             given.append(node.inputs.get("cond2"))
-        if name is None:
-            given = [value for name, value in node.links.items() if _BUNDLE.search(name)]
         found = self._texts(given, side)
-        if side == NEGATIVE and name in _BOTH_SIDES and found == self._texts(given, POSITIVE):
+        if side == NEGATIVE and both_sides(name) and found == self._texts(given, POSITIVE):
             return ""  # the encoder knows no negative prompt
         return found
 
@@ -304,11 +262,10 @@ class _Reading:
             return [], []  # what came in is without effect
         if side == POSITIVE and self.guidance is None:
             self.guidance = texts.number(self._value(node, ("guidance",)))
-        selected = self.graph.selected(node)
-        if selected is not None:
-            return [], selected
+        if node.shape.is_switch:
+            return [], self.graph.selected(node)
         parts = list(self._encoded(node, side))
-        following = list(_conditions(self, node, slot, side))
+        following = _linked(node, node.shape.conditions(side, slot))
         if parts or following:
             if parts and "clip" in node.inputs:
                 self.clips.append(node.inputs["clip"])
@@ -317,17 +274,13 @@ class _Reading:
 
     def _encoded(self, node: Node, side: str) -> Iterator[str]:
         """The texts among a node's inputs."""
-        if self.graph.is_concatenation(node):
+        if node.shape.is_concatenation:
             return
         own = node.inputs.get(side)
         if isinstance(own, str):
             yield own
             return
-        names = _present(node, (f"{side}_prompt", f"text_{side}", f"prompt_{side}", f"{side}_text"))
-        names = names or _present(node, ("populated_text", "wildcard_text"))[:1]
-        if not names and (side == POSITIVE or not _present(node, _NEGATIVES)):
-            names = _present(node, _TEXT_ENCODER)
-        for name in names:
+        for name in node.shape.texts(side):
             text = self.graph.text(node.inputs[name], side)
             if text:
                 if not node.kind.startswith("CLIPTextEncode"):
@@ -341,7 +294,7 @@ class _Reading:
         models: dict[str, None] = {}
         groups: list[list[Lora]] = []
         starts = [[node.key, 0] for node in nodes]
-        for node in self._upstream(starts, _by_model):
+        for node in self._upstream(starts, _MODELS):
             for name in self._model_names(node):
                 models.setdefault(name)
             groups.append(list(_loras(self, node)))
@@ -351,113 +304,31 @@ class _Reading:
         return tuple(models)[:_MAX_NAMES], tuple(loras.values())[:_MAX_NAMES]
 
     def _model_names(self, node: Node) -> Iterator[str]:
-        for name in _present(node, _MODEL_NAMES):
-            value = node.inputs[name]
-            if self.graph.link(value) is not None and not _LINKED_NAMES.search(name):
-                continue  # a model, not its name
-            result = _file(self.graph.value(value, name))
+        for name in node.shape.model_names:
+            result = _file(self.graph.value(node.inputs[name], name))
             if result is not None:
                 yield result
 
 
-@lru_cache(4096)
-def _rank(kind: str) -> int:
-    """0 for a class that saves, 1 for one that shows, 2 for any other."""
-    return 0 if _SAVES.search(kind) else 1 if _SHOWS.search(kind) else 2
+# What a node is, and the names of the links that are followed from it
 
 
-def _present(node: Node, names: Iterable[str]) -> list[str]:
-    return [name for name in names if name in node.inputs]
+_is_sampler: Callable[[Shape], bool] = attrgetter("is_sampler")
+_is_generator: Callable[[Shape], bool] = attrgetter("is_generator")
+
+_ALL: Callable[[Shape], Names] = attrgetter("linked")
+_PICTURES: Callable[[Shape], Names] = attrgetter("pictures")
+_LATENTS: Callable[[Shape], Names] = attrgetter("to_latents")
+_MODELS: Callable[[Shape], Names] = attrgetter("to_models")
 
 
-def _has_conditions(node: Node) -> bool:
-    return any(name in node.inputs for name in _CONDITIONS)
-
-
-def _is_sampler(node: Node) -> bool:
-    """Whether the node makes a picture under the guidance of conditionings."""
-    inputs = node.inputs
-    if "guider" in inputs:
-        return any(name in inputs for name in ("sigmas", "latent_image", "noise"))
-    if "context" in node.kind.lower():
-        return False  # a bundle that holds a sampler's settings
-    conditioned = _has_conditions(node) or any(_BUNDLE.search(name) for name in inputs)
-    return conditioned and any(name in inputs for name in _PACE)
-
-
-def _is_generator(node: Node) -> bool:
-    """Whether the node makes a picture of a text by itself."""
-    inputs = node.inputs
-    if "clip" in inputs:
-        return False  # it encodes the text for somebody else
-    if "text" in inputs and not _present(node, ("positive", *_PROMPTS[:4])):
-        return bool(_present(node, _SEEDS))  # lest a caption that is drawn on a picture be taken for its prompt
-    return bool(_present(node, ("positive", *_PROMPTS)) and _present(node, _BESIDE_A_PROMPT))
-
-
-# Ways upstream: the inputs of a node that are followed
-
-
-def _by_any(reading: _Reading, node: Node, _slot: int) -> Iterable[Any]:
-    return node.links.values()
-
-
-def _by_picture(reading: _Reading, node: Node, _slot: int) -> Iterable[Any]:
-    """Everything, pictures first."""
-    links = dict(node.links)
-    first = [links.pop(name) for name in _PICTURES if name in links]
-    return [*first, *links.values()]
-
-
-def _by_latent(reading: _Reading, node: Node, _slot: int) -> Iterable[Any]:
-    selected = reading.graph.selected(node)
-    if selected is not None:
-        return selected
-    if "width" in node.inputs and "height" in node.inputs and "samples" not in node.inputs:
-        return []  # it makes the latent picture; an image that it takes is a model for it, not an earlier pass
-    return [value for name, value in node.links.items() if _LATENT_LINK.search(name) or _BUNDLE.search(name)]
-
-
-def _by_model(reading: _Reading, node: Node, _slot: int) -> Iterable[Any]:
-    selected = reading.graph.selected(node)
-    if selected is not None:
-        return selected
-    links = node.links
-    wanted = [value for name, value in links.items() if _MODEL_LINK.search(name) and not _NO_MODEL.search(name)]
-    wanted += [value for name, value in links.items() if _BUNDLE.search(name)]
-    if wanted or _is_sampler(node) or any(name in node.inputs for name in _MODEL_NAMES):
-        return wanted
-    return [value for name, value in links.items() if not TYPED.search(name.lower()) and name not in _CONDITIONS]
-
-
-def _by_name(name: str) -> Callable[[_Reading, Node, int], Iterable[Any]]:
+def _named(part: str) -> Callable[[Shape], Names]:
     """Along the inputs of one name, through bundles and nodes that hand on anything."""
-
-    def follow(reading: _Reading, node: Node, _slot: int) -> Iterable[Any]:
-        selected = reading.graph.selected(node)
-        if selected is not None:
-            return selected
-        links = node.links
-        wanted = [value for key, value in links.items() if name in key.lower() or _BUNDLE.search(key)]
-        return wanted or (list(links.values()) if len(links) == 1 else [])
-
-    return follow
+    return lambda shape: shape.to(part)
 
 
-def _conditions(reading: _Reading, node: Node, slot: int, side: str) -> Iterable[Any]:
-    links = node.links
-    if node.kind in _TWO_SIDED and slot < 2:
-        side = (POSITIVE, NEGATIVE)[slot]
-    if side in links:
-        return [links[side]]
-    if POSITIVE in node.inputs or NEGATIVE in node.inputs:
-        return [value for name, value in links.items() if _BUNDLE.search(name)]
-    wanted = [value for name, value in links.items() if _CONDITION_LINK.search(name) or _BUNDLE.search(name)]
-    if wanted:
-        return wanted
-    if reading.graph.is_concatenation(node) or any(name in node.inputs for name in _TEXT_ENCODER):
-        return []
-    return [value for name, value in links.items() if not TYPED.search(name.lower())]
+def _linked(node: Node, names: Names) -> list[Any]:
+    return [node.links[name] for name in names]
 
 
 # LoRAs
@@ -465,25 +336,26 @@ def _conditions(reading: _Reading, node: Node, slot: int, side: str) -> Iterable
 
 def _loras(reading: _Reading, node: Node) -> Iterator[Lora]:
     """The LoRAs that a node applies, one or a stack of them."""
-    inputs = node.inputs
-    if inputs.get("toggle") is False or _is_off(inputs.get("toggle")):
+    inputs, known = node.inputs, node.shape.loras
+    if not known and not node.shape.is_lora_syntax and dict not in map(type, inputs.values()):
+        return
+    if _is_off(inputs.get("toggle")):
         return
     count = texts.integer(next((inputs[name] for name in ("lora_count", "num_loras") if name in inputs), None))
     for key, value in inputs.items():
         if isinstance(value, dict):
             yield from _listed_loras(value)
             continue
-        match = _LORA_NAME.fullmatch(key)
-        if match is None or (isinstance(value, list) and not key.startswith("lora_name")):
+        if key not in known or (isinstance(value, list) and not key.startswith("lora_name")):
             continue
-        number = match[1]
+        number = known[key]
         if number is not None and count is not None and int(number) > count:
             continue
         name = _file(reading.graph.value(value, key))
         lora = _lora(reading, inputs, name, number) if name is not None else None
         if lora is not None:
             yield lora
-    if "lora" in node.kind.lower() and "lora_name" not in inputs:
+    if node.shape.is_lora_syntax:
         for key in ("text", "lora_syntax", "loras_string"):
             if isinstance(inputs.get(key), str) and "<lora:" in inputs[key]:
                 yield from infotext.lora_tags(inputs[key])

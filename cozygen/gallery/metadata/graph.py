@@ -1,8 +1,7 @@
 """Following links through an API-format graph: what a text or a number that arrives at an input was upstream.
 
-Nobody can know every node that people install, so nodes are understood by the names of their inputs, which are
-conventions; a class is only looked at where it says more (switches, concatenations, CozyGen's own). Everything is
-iterative and visits a link once, so cycles end and ten thousand nodes in a row do no harm.
+What a node is, its class and the names of its inputs say (`cozygen.gallery.metadata.shape`). Everything is iterative
+and visits a link once, so cycles end and ten thousand nodes in a row do no harm.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections.abc import Generator, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cozygen.gallery.metadata import texts
+from cozygen.gallery.metadata.shape import DELIMITERS, NEGATIVE, POSITIVE, Shape, shape_of
 
 MAX_TEXT = 64 * 1024
 """Characters of one resolved text; a concatenation of concatenations can double with every node."""
@@ -23,15 +23,9 @@ Inputs = dict[str, Any]
 Asked = tuple[Any, str]  # the value of an input, and what it is wanted as
 Steps = Generator[Asked, Any, Any]
 
-POSITIVE, NEGATIVE = "positive", "negative"
 _SIDES = (POSITIVE, NEGATIVE)
-
-_CONCATENATION = re.compile(r"concat|join|combine|merge|append|^StringFunction", re.I)
-_TEXT_PART = re.compile(r"(?:text|string|str|prompt|input|value)?_?(?:[a-z]|\d{1,3})?", re.I)
-_DELIMITERS = ("delimiter", "separator", "sep", "seperator", "delim")
 _KEEPS_BLANKS = re.compile(r"(?:String|Join)")
 
-_SWITCH = re.compile(r"switch|if.?else|conditionalbranch|^if\b|return a else b", re.I)
 _SELECTORS = (
     "select",
     "selected",
@@ -47,9 +41,6 @@ _SELECTORS = (
 _MORE_SELECTORS = ("input", "ANY", "any")
 _TRUE, _FALSE = re.compile(r"true|^tt|^if_t|^then", re.I), re.compile(r"false|^ff|^else", re.I)
 _DIGITS = re.compile(r"(\d{1,4})$")
-
-TYPED = re.compile(r"model|clip|vae|image|pixel|mask|latent|sample|control|noise|sigma|audio|video|frames|width|height")
-"""In the names of inputs that are surely of a type of their own: unknown nodes are followed through the others."""
 
 # What an input may be called that hands on whatever it gets.
 _ANYTHING = ("value", "default_value", "input", "any", "anything", "source", "", "*")
@@ -82,6 +73,7 @@ class Node(NamedTuple):
     kind: str  # its class
     inputs: Inputs
     links: Inputs  # those of the inputs that are links, as they are in the graph
+    shape: Shape
 
 
 class Link(NamedTuple):
@@ -107,7 +99,8 @@ class Graph:
                     if source in prompt:
                         links[name] = value
                         self.used.add(source)
-            self.nodes[key] = Node(key, node["class_type"], inputs, links)
+            kind = node["class_type"]
+            self.nodes[key] = Node(key, kind, inputs, links, shape_of(kind, tuple(inputs), tuple(links)))
         self._known: dict[tuple[str, int, str], Any] = {}
         self._work_left = _MAX_WORK
 
@@ -128,17 +121,10 @@ class Graph:
         result = self.value(value, side)
         return result if isinstance(result, str) else ""
 
-    def selected(self, node: Node) -> list[Any] | None:
-        """The inputs that a switch lets through: one where its selector is known, else all. None for other nodes."""
-        return self._run(self._selected(node)) if _SWITCH.search(node.kind) else None
-
-    def is_concatenation(self, node: Node) -> bool:
-        """Whether the node puts texts together."""
-        return (
-            _CONCATENATION.search(node.kind) is not None
-            and "cond" not in node.kind.lower()
-            and any(_is_text_part(name) for name in node.inputs)
-        )
+    def selected(self, node: Node) -> list[Any]:
+        """The inputs that a switch lets through: one where its selector is known, else all."""
+        found: list[Any] = self._run(self._selected(node))
+        return found
 
     def _run(self, root: Steps) -> Any:
         """Run resolvers, which yield what they ask of others, on a stack of our own. A cycle answers None."""
@@ -172,9 +158,9 @@ class Graph:
     def _resolve(self, node: Node, wanted: str) -> Steps:
         """What comes out of a node."""
         is_text = wanted in _SIDES
-        if is_text and self.is_concatenation(node):
+        if is_text and node.shape.is_concatenation:
             return (yield from self._concatenated(node, wanted))
-        if _SWITCH.search(node.kind):
+        if node.shape.is_switch:
             answers = []
             for value in (yield from self._selected(node)):
                 answers.append((yield value, wanted))
@@ -188,7 +174,7 @@ class Graph:
     def _only_input(self, node: Node, wanted: str) -> Steps:
         """What a node with names of its own hands on, if there is but one thing it can be."""
         is_text = wanted in _SIDES
-        linked = [value for name, value in node.links.items() if not TYPED.search(name.lower())]
+        linked = [node.links[name] for name in node.shape.untyped]
         if len(linked) == 1 and (is_text or len(node.inputs) == 1):
             return _as(is_text, (yield linked[0], wanted))
         if not is_text or linked:
@@ -199,13 +185,12 @@ class Graph:
 
     def _concatenated(self, node: Node, wanted: str) -> Steps:
         parts = []
-        names = [name for name in node.inputs if _is_text_part(name)]
-        for name in sorted(names, key=_natural)[:_MAX_PARTS]:
+        for name in sorted(node.shape.text_parts, key=_natural)[:_MAX_PARTS]:
             part = _as(True, (yield node.inputs[name], wanted))
             if part is not None:
                 parts.append(part)
         delimiter = ""
-        for name in _DELIMITERS:
+        for name in DELIMITERS:
             if name in node.inputs:
                 value = yield node.inputs[name], wanted
                 delimiter = value if isinstance(value, str) else ""
@@ -271,10 +256,6 @@ def _preferred(node: Node, wanted: str) -> Iterator[str]:
     else:
         names = (wanted, *_ALIASES.get(wanted, ()), *_NUMBERS)
     return (name for name in dict.fromkeys(names) if name in node.inputs)
-
-
-def _is_text_part(name: str) -> bool:
-    return name not in _DELIMITERS and bool(name) and _TEXT_PART.fullmatch(name) is not None
 
 
 def _natural(name: str) -> tuple[str, int]:

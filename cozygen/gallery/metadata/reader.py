@@ -17,6 +17,7 @@ from cozygen.media.sniff import HEAD, sniff
 
 _DAMAGE = (Damaged, LookupError, ValueError, ArithmeticError, struct.error)
 _PROMPT, _WORKFLOW, _PARAMETERS, _RAW = "prompt", "workflow", "parameters", "cozygen_prompt_raw"
+_PACKED = tuple(f'"{name}"' for name in (_PROMPT, _WORKFLOW, "Comment"))
 
 # The texts in which programs put all of their parameters, most telling first.
 _CARRIERS = (_PARAMETERS, "usercomment", "comment", "description", "imagedescription", "xpcomment", "title")
@@ -119,8 +120,8 @@ def _unpack(entries: dict[str, str]) -> None:
     object or as JSON once more; NovelAI's hold all of its PNG texts.
     """
     for key in _CARRIERS:
-        text = entries.get(key, "")
-        if not any(f'"{name}"' in text for name in (_PROMPT, _WORKFLOW, "Comment")):
+        text = entries.get(key)
+        if text is None or not any(name in text for name in _PACKED):
             continue
         packed = texts.json_object(text) if texts.looks_like_object(text) else None
         if packed is None:

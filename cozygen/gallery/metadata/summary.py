@@ -9,6 +9,7 @@ from cozygen.gallery.metadata import comfyui, generators, infotext, workflow
 from cozygen.gallery.metadata.model import FileMetadata, Summary
 
 _UNKNOWN = (None, "", ())
+_NOTHING = Summary()
 
 
 class WireMeta(TypedDict):
@@ -26,7 +27,7 @@ def summarise(metadata: FileMetadata) -> Summary:
     A ComfyUI graph says it best; a UI-format workflow, which has no names for its values, is the next best. Where
     either leaves something open, the program's own parameters beside it fill in.
     """
-    summary = Summary()
+    summary = _NOTHING
     if metadata.prompt is not None:
         summary = comfyui.summarise(metadata.prompt)
     elif metadata.workflow_text is not None and (ui_format := metadata.workflow) is not None:
@@ -52,7 +53,7 @@ def wire_meta(summary: Summary) -> WireMeta:
 
 def _filled(summary: Summary, other: Summary) -> Summary:
     """The summary, with what it leaves open taken from another."""
-    if summary == Summary():
+    if summary == _NOTHING:
         return other
     missing = [item.name for item in fields(Summary) if getattr(summary, item.name) in _UNKNOWN]
     return replace(summary, **{name: getattr(other, name) for name in missing})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -30,7 +31,7 @@ _decoder = json.JSONDecoder(parse_float=_finite, parse_constant=lambda _: None)
 def decode(data: bytes, *, otherwise: str = "latin-1") -> str:
     """Bytes as UTF-8 where they are, else in the single-byte encoding `otherwise`. Never fails."""
     try:
-        return data.decode("utf-8-sig")
+        return data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
         return data.decode(otherwise, "replace")
 
@@ -67,7 +68,9 @@ def json_value(text: str) -> Any:
         value, end = _decoder.raw_decode(text, len(text) - len(text.lstrip()))
     except (ValueError, RecursionError):
         return None
-    if text[end:].strip("\0 \t\r\n") or not _is_shallow(value):
+    if text[end:].strip("\0 \t\r\n"):
+        return None
+    if text.count("[") + text.count("{") > _MAX_DEPTH and not _is_shallow(value):
         return None
     # Only an escape can smuggle them in: decoded bytes hold none.
     is_suspect = "\\ud" in text or "\\uD" in text or "\\u0000" in text
