@@ -1,4 +1,5 @@
 /// <reference types="vitest/config" />
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -45,6 +46,40 @@ function bootScript(source: string): Plugin {
   };
 }
 
+/**
+ * Tells the service worker what to keep: the page, all that the build made and all of public/, with a version that
+ * changes with any of it. The worker has a fixed name, since the browser looks there for a newer one.
+ */
+function offlineWorker(name: string): Plugin {
+  const place = '__COZYGEN_BUILD__';
+  return {
+    name: 'cozygen-offline',
+    apply: 'build',
+    generateBundle: {
+      order: 'post', // and after the boot script, which changes the page
+      async handler(_, bundle) {
+        const worker = bundle[name];
+        if (worker?.type !== 'chunk') throw new Error(`the build has no ${name}`);
+        if (worker.imports.length > 0)
+          throw new Error(`${name} must stand alone, but imports ${worker.imports.join()}`);
+        const version = createHash('sha256');
+        const files = [BASE];
+        for (const [path, made] of Object.entries(bundle).sort(([a], [b]) => (a < b ? -1 : 1))) {
+          if (path === name) continue;
+          version.update(path).update(made.type === 'chunk' ? made.code : made.source);
+          if (path !== 'index.html') files.push(BASE + path);
+        }
+        for (const path of (await readdir(file('public'))).sort()) {
+          version.update(path).update(await readFile(file(`public/${path}`)));
+          files.push(BASE + path);
+        }
+        const told = { version: version.digest('hex').slice(0, 16), files };
+        worker.code = worker.code.replace(place, () => JSON.stringify(told));
+      },
+    },
+  };
+}
+
 /** Lays a .br and a .gz beside every text of the build; the server sends them to browsers that take them. */
 function compress(): Plugin {
   return {
@@ -64,7 +99,7 @@ function compress(): Plugin {
 
 export default defineConfig({
   base: BASE,
-  plugins: [tailwindcss(), svelte(), bootScript('src/boot.js'), compress()],
+  plugins: [tailwindcss(), svelte(), bootScript('src/boot.js'), offlineWorker('sw.js'), compress()],
   resolve: {
     alias: { $lib: file('src/lib') },
     ...(process.env.VITEST ? { conditions: ['browser'] } : {}),
@@ -76,12 +111,14 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     target: 'es2022',
     rolldownOptions: {
+      input: { main: file('index.html'), sw: file('src/sw/worker.ts') },
       output: {
+        entryFileNames: ({ name }) => (name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
         // Few files instead of many small ones: what every page needs, and what changes only with an upgrade.
         codeSplitting: {
           groups: [
             { name: 'vendor', test: /node_modules[\\/](svelte|@tanstack|esm-env|clsx)[\\/]/ },
-            { name: 'studio', test: /src[\\/]lib[\\/](?!shell|i18n[\\/]de)/ },
+            { name: 'studio', test: /src[\\/]lib[\\/](?!shell|palette|viewer|composer|prompts|i18n[\\/]de)/ },
           ],
         },
       },

@@ -71,6 +71,7 @@ def new_page(browser: Browser, studio: Studio) -> Iterator[NewPage]:
     """Makes pages of a fresh visitor; fails the test when the page reports an error of its own."""
     contexts: list[BrowserContext] = []
     errors: list[str] = []
+    studio.forget()
 
     def note(page: Page) -> None:
         page.on("pageerror", lambda error: errors.append(str(error)))
@@ -86,7 +87,9 @@ def new_page(browser: Browser, studio: Studio) -> Iterator[NewPage]:
         **options: Any,
     ) -> CreatePage:
         if context is None:
-            context = browser.new_context(**{"locale": "en-US", **profile, **options})
+            # A service worker would fetch the whole app once more for each visitor; the tests of it let it in.
+            usual = {"locale": "en-US", "service_workers": "block"}
+            context = browser.new_context(**{**usual, **profile, **options})
             context.on("page", note)
             contexts.append(context)
         return CreatePage(context.new_page(), url or studio.url)

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 _START_SECONDS = 60.0
 
@@ -77,6 +78,21 @@ class Studio:
         """The JSON at a path of the server."""
         with urllib.request.urlopen(self.url.removesuffix("/cozygen/") + path, timeout=30) as response:
             return json.load(response)
+
+    def forget(self) -> None:
+        """Forget what is remembered for the user, such as their forms: the next visitor is a new one."""
+        for item in self.get("/cozygen/api/state")["items"]:
+            path = f"/cozygen/api/state/{quote(item['key'], safe='')}"
+            self.send("DELETE", path)
+
+    def send(self, method: str, path: str, body: Any = None) -> Any:
+        """The JSON answer to a request, None where there is none."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url.removesuffix("/cozygen/") + path, data=data, method=method)
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=30) as response:
+            text = response.read()
+        return json.loads(text) if text else None
 
     def add_workflow(self, name: str, graph: dict[str, Any]) -> dict[str, Any]:
         """Put a workflow into its folder; the form of it."""

@@ -213,4 +213,4 @@ def test_german(new_page: NewPage) -> None:
     assert create.page.evaluate("document.documentElement.lang") == "de"
     create.page.get_by_role("button", name="Einstellungen", exact=True).click()
     create.page.get_by_label("Sprache").select_option("en")
-    expect(create.page.get_by_role("dialog", name="Settings")).to_be_visible()
+    expect(create.page.get_by_role("heading", name="Settings", level=1)).to_be_visible()

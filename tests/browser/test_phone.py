@@ -13,7 +13,7 @@ SMALL_TARGETS = """(least) => [...document.querySelectorAll('button, a, select, 
   .filter((target) => target.checkVisibility({ visibilityProperty: true, opacityProperty: true }))
   .filter((target) => !target.matches('.sr-only, .skip, [tabindex="-1"]'))
   .map((target) => [target, target.getBoundingClientRect()])
-  .filter(([, box]) => box.width < least || box.height < least)
+  .filter(([, box]) => box.width < least - 0.1 || box.height < least - 0.1)
   .map(([target, box]) => `${target.outerHTML.slice(0, 120)} is ${box.width} x ${box.height}`)"""
 
 

@@ -45,7 +45,7 @@ export function fileUrl(filename: string, subfolder: string, type: string): stri
 
 /** A small picture of a file. Thumbnails are cached for good, so `version` must change when the file does. */
 export function thumbUrl(
-  type: 'output' | 'input',
+  type: string,
   filename: string,
   subfolder: string,
   width: number,

@@ -89,8 +89,14 @@ function refused(status: number, text: string): ApiError {
   return error;
 }
 
-async function request(url: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
+/** The text of an answer, for what is not to go through `JSON.parse`, or is sent otherwise. Throws `ApiError`. */
+export async function exchange(
+  url: string,
+  init: RequestInit,
+  signal?: AbortSignal,
+  milliseconds = TIMEOUT_MS,
+): Promise<string> {
+  const timeout = AbortSignal.timeout(milliseconds);
   let response: Response;
   let text: string;
   try {
@@ -101,11 +107,15 @@ async function request(url: string, init: RequestInit, signal?: AbortSignal): Pr
     throw new ApiError(0, 'offline', error instanceof Error ? error.message : String(error));
   }
   if (!response.ok) throw refused(response.status, text);
-  if (response.status === 204) return undefined;
+  return text;
+}
+
+async function request(url: string, init: RequestInit, signal?: AbortSignal): Promise<unknown> {
+  const text = await exchange(url, init, signal);
   try {
-    return JSON.parse(text);
+    return text === '' ? undefined : JSON.parse(text);
   } catch {
-    throw new ApiError(response.status, 'bad answer', 'The server answered with something that is not JSON.');
+    throw new ApiError(200, 'bad answer', 'The server answered with something that is not JSON.');
   }
 }
 
@@ -123,11 +133,8 @@ type Sending<O> = Options<QueryOf<O>> & { body?: BodyOf<O> };
 
 async function send(method: string, path: string, options: Options<unknown> & { body?: unknown }): Promise<unknown> {
   const init: RequestInit = { method, headers: { Accept: 'application/json' }, keepalive: options.keepalive ?? false };
-  const { body } = options;
-  if (body instanceof FormData) {
-    init.body = body;
-  } else if (body !== undefined) {
-    init.body = JSON.stringify(body);
+  if (options.body !== undefined) {
+    init.body = JSON.stringify(options.body);
     init.headers = { ...init.headers, 'Content-Type': 'application/json' };
   }
   return request(address(path, options.path, options.query as object | undefined), init, options.signal);
@@ -155,18 +162,6 @@ export async function remove<P extends PathsWith<'delete'>>(
   options: Sending<paths[P]['delete']> = {},
 ): Promise<Answer<paths[P]['delete']>> {
   return (await send('DELETE', path, options)) as Answer<paths[P]['delete']>;
-}
-
-/** POST a file as the form field `field`. Throws `ApiError`. */
-export async function postFile<P extends PathsWith<'post'>>(
-  path: P,
-  field: string,
-  file: File,
-  signal?: AbortSignal,
-): Promise<Answer<paths[P]['post']>> {
-  const body = new FormData();
-  body.append(field, file, file.name);
-  return (await send('POST', path, { body, ...(signal ? { signal } : {}) })) as Answer<paths[P]['post']>;
 }
 
 /**

@@ -194,7 +194,8 @@ export interface paths {
         };
         /**
          * Server-Sent Events: one for each change in a folder, or with `recursive` below it
-         * @description The data is `{"subfolder", "recursive", "mtime"}`: the listing that changed, and when (seconds since the epoch).
+         * @description The data is `{"subfolder", "recursive", "mtime"}`: the listing that changed, and when (seconds since the epoch);
+         *     for other libraries than `output` also `root`.
          */
         get: operations["gallery_stream"];
         put?: never;
@@ -212,7 +213,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the trash */
+        /** List the trash of a library */
         get: operations["list_trash"];
         put?: never;
         post?: never;
@@ -263,8 +264,25 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How far the index of the gallery is */
+        /** How far the index of a library is */
         get: operations["gallery_index"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/roots": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The libraries that the gallery shows. It does not wait for any: one that does not answer is not available */
+        get: operations["gallery_roots"];
         put?: never;
         post?: never;
         delete?: never;
@@ -421,7 +439,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Move files and folders into a folder. What is noted of them, and their prompts, go with them */
+        /** Move files and folders into a folder of their library. What is noted of them, and their prompts, go with them */
         post: operations["move"];
         delete?: never;
         options?: never;
@@ -438,7 +456,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Copy files and folders into a folder. Copies are rated and tagged as what they are copies of */
+        /** Copy files and folders into a folder of their library. Copies are rated and tagged as what they are copies of */
         post: operations["copy"];
         delete?: never;
         options?: never;
@@ -474,6 +492,100 @@ export interface paths {
         put?: never;
         /** Make a folder */
         post: operations["make_folder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow a file back to its job, its workflow and its inputs, and forth to what was made from it
+         * @description Files are told by their content as well as by their names, so that moving them breaks nothing.
+         */
+        get: operations["lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the files of a listing by days, with their shapes: enough to lay it out before it is loaded
+         * @description Days are those of the studio's local time, as in `date:` of a search. Folders are not counted.
+         */
+        get: operations["timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move files to the trash. `/cozygen/api/trash/restore` brings them back by their `trash_id` */
+        post: operations["trash_files"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find the files of a library that look most like one of them, scaled, compressed or touched up as they may be
+         * @description Only those are found that have been looked at, which is done in the background; the file itself is looked at now.
+         */
+        get: operations["similar_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Find files that are copies of each other, or look alike: whatever a chain of near ones links is one group */
+        get: operations["duplicates"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -525,6 +637,61 @@ export interface paths {
         get: operations["export"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/recipe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The values that a file was made with: those of its render, else those of the nodes that are embedded in it */
+        get: operations["get_recipe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/recipe/render": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a file again, with other values or a new seed. Only prompts that are changed are expanded */
+        post: operations["render_again"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/gallery/recipe/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find the workflow and the values that make a file
+         * @description Where the workflow is gone, has changed since, or never was one of ours, the one that made the file is kept under a
+         *     name of its own.
+         */
+        post: operations["open_recipe"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1005,6 +1172,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cozygen/api/models/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The models of a kind (a model folder of the engine, such as `loras`), with what is known of each
+         * @description What is known comes from the files' headers and from the files that model managers leave beside them.
+         */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/models/{kind}/info": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One model. Where its file is not on the studio's disk, the engine is asked for the file's header */
+        get: operations["model_info"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/models/{kind}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The picture that stands beside a model (`<name>.preview.png` and the like), to fit a w×w box */
+        get: operations["model_preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cozygen/api/aliases": {
         parameters: {
             query?: never;
@@ -1023,6 +1244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cozygen/api/aliases/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change single aliases, and leave the others as they are: the document afterwards
+         * @description Whoever edits aliases on two devices at once loses nothing, which replacing all of them cannot promise.
+         */
+        post: operations["change_aliases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cozygen/api/aliases/expand": {
         parameters: {
             query?: never;
@@ -1034,6 +1275,23 @@ export interface paths {
         put?: never;
         /** A prompt with its aliases replaced by what they stand for */
         post: operations["expand_aliases"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/aliases/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where an alias is used: by any of the names that it answers to */
+        get: operations["alias_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1066,6 +1324,23 @@ export interface paths {
         };
         /** Search by parts of the name */
         get: operations["search_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/tags/detail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the list knows about one tag */
+        get: operations["tag_detail"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1325,6 +1600,97 @@ export interface paths {
         put?: never;
         /** Remove every thumbnail; they are made again when they are asked for */
         post: operations["clear_cache"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A silent clip of a few seconds of a film, that fits a w×w box: MP4, or WebM. Supports Range */
+        get: operations["preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/scrub": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Frames of a film side by side, evenly spread from its beginning to its end
+         * @description `X-Frame-Count`, `X-Frame-Width` and `X-Frame-Height` say how to cut the picture; all frames are of one size.
+         */
+        get: operations["scrub"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/waveform": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The loudness of a sound, or of a film's sound, over its time: a picture of w×h pixels */
+        get: operations["waveform"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/thumbs/ahead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have thumbnails made that will be asked for soon. The list replaces the caller's earlier one
+         * @description What was asked for last is made first; what somebody waits for comes before all of it.
+         */
+        post: operations["thumbs_ahead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cozygen/api/storage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where things are kept, and how much room there is */
+        get: operations["storage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1956,7 +2322,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** An icon or the manifest of the installable app; its name stays while its content may change */
+        /** An icon, the manifest or the service worker of the installable app; the name stays, the content may change */
         get: operations["app_file"];
         put?: never;
         post?: never;
@@ -1970,6 +2336,70 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AheadBody
+         * @description What is on the screen, or is about to be: first things first.
+         */
+        AheadBody: {
+            /**
+             * Items
+             * @description none: nothing is wanted any more
+             */
+            items: components["schemas"]["AheadItem"][];
+            /**
+             * Width
+             * @description side of the box in pixels, clamped to 96..1024
+             * @default 384
+             */
+            width?: number;
+            /**
+             * Fmt
+             * @default jpeg
+             * @enum {string}
+             */
+            fmt?: "jpeg" | "webp" | "avif";
+            /**
+             * Client
+             * @description any text; each has a list of its own, say each window
+             * @default
+             */
+            client?: string;
+        };
+        /**
+         * AheadItem
+         * @description A file.
+         */
+        AheadItem: {
+            /**
+             * Type
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            type?: string;
+            /** Filename */
+            filename: string;
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
+        };
+        /**
+         * AheadView
+         * @description They are made in the background.
+         */
+        AheadView: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /**
+             * Accepted
+             * @description how many of the files are there
+             */
+            accepted: number;
+        };
         /**
          * AlbumChanged
          * @description The album as it is now.
@@ -2056,11 +2486,60 @@ export interface components {
             albums: components["schemas"]["AlbumInfo"][];
         };
         /**
+         * AliasChange
+         * @description What an alias was when it was last seen (null: there was none), and what it is to be (null: gone).
+         */
+        AliasChange: {
+            /** Name */
+            name: string;
+            was: components["schemas"]["AliasValue"] | null;
+            now: components["schemas"]["AliasValue"] | null;
+        };
+        /**
+         * AliasChanges
+         * @description Changes that are made all together or not at all.
+         */
+        AliasChanges: {
+            /** Changes */
+            changes: components["schemas"]["AliasChange"][];
+        };
+        /**
          * AliasDocument
          * @description ``{"items": {name: text}, "categories": {name: category}, "categoryList": [...]}``, or ``{name: text}``.
          */
         AliasDocument: {
             [key: string]: unknown;
+        };
+        /**
+         * AliasUsage
+         * @description Where an alias is used by the signed-in user. `prompts` has the latest ones; `rendered` counts all.
+         */
+        AliasUsage: {
+            /** Name */
+            name: string;
+            /** Prompts */
+            prompts: components["schemas"]["UsedPrompt"][];
+            /** Rendered */
+            rendered: number;
+            /** Forms */
+            forms: components["schemas"]["FormUse"][];
+            /** Presets */
+            presets: components["schemas"]["PresetUse"][];
+            /** Aliases */
+            aliases: string[];
+        };
+        /**
+         * AliasValue
+         * @description What an alias stands for. `category` is empty for none.
+         */
+        AliasValue: {
+            /** Text */
+            text: string;
+            /**
+             * Category
+             * @default
+             */
+            category?: string;
         };
         /**
          * AnyObject
@@ -2108,6 +2587,26 @@ export interface components {
             range?: components["schemas"]["Range"] | null;
         };
         /**
+         * CacheView
+         * @description What can be made again, in bytes. `limit` is kept to.
+         */
+        CacheView: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "thumbnails" | "index";
+            /** Bytes */
+            bytes: number;
+            /** Files */
+            files: number;
+            /**
+             * Limit
+             * @default null
+             */
+            limit?: number | null;
+        };
+        /**
          * Changed
          * @description It is done for `count` files.
          */
@@ -2138,9 +2637,15 @@ export interface components {
         };
         /**
          * ChosenFiles
-         * @description Which files: `items`, or all that `select` finds.
+         * @description Which files: `items`, or all that `select` finds, in the library `root` unless they say otherwise.
          */
         ChosenFiles: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Items
              * @default null
@@ -2302,6 +2807,12 @@ export interface components {
          */
         DeleteAllBody: {
             /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
+            /**
              * Confirm
              * @description `delete-all`, `delete_all` or `deleteall`
              * @default null
@@ -2324,6 +2835,12 @@ export interface components {
          * @description Which file.
          */
         DeleteBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Filename
              * @description a name, not a path
@@ -2387,6 +2904,12 @@ export interface components {
          */
         DownloadBody: {
             /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
+            /**
              * Items
              * @default null
              */
@@ -2405,6 +2928,183 @@ export interface components {
             metadata?: "keep" | "strip";
         };
         /**
+         * DuplicateGroup
+         * @description Files that look the same. Sizes in bytes.
+         */
+        DuplicateGroup: {
+            /**
+             * Files
+             * @description the best one to keep first: a favourite, the best rated, one with tags, the largest, the oldest
+             */
+            files: components["schemas"]["DuplicateItem"][];
+            /**
+             * Count
+             * @description of files, also when they are more than are shown
+             */
+            count: number;
+            /**
+             * Exact
+             * @description all of them have the same content
+             */
+            exact: boolean;
+            /**
+             * Size
+             * @description of all files
+             */
+            size: number;
+            /**
+             * Wasted
+             * @description of all but the largest
+             */
+            wasted: number;
+            /**
+             * Spare
+             * @description of those of which there is a copy
+             */
+            spare: number;
+        };
+        /**
+         * DuplicateItem
+         * @description A file of a group.
+         */
+        DuplicateItem: {
+            /** Filename */
+            filename: string;
+            /**
+             * Type
+             * @description `directory`, or the library of a file, as `/view` and `/cozygen/thumb` take it
+             */
+            type: string;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
+            /**
+             * Subfolder
+             * @description the folder that a file is in; a folder's own path
+             */
+            subfolder: string;
+            /**
+             * Mtime
+             * @description seconds since the epoch
+             */
+            mtime: number;
+            /**
+             * Size
+             * @description bytes; of files only
+             * @default null
+             */
+            size?: number | null;
+            /**
+             * Media Kind
+             * @description of files only
+             * @default null
+             */
+            media_kind?: ("image" | "video" | "audio") | null;
+            /** @default null */
+            meta?: components["schemas"]["Meta"] | null;
+            /**
+             * Favorite
+             * @description only when it is one
+             * @default null
+             */
+            favorite?: boolean | null;
+            /**
+             * Rating
+             * @description 1..5; only when it is rated
+             * @default null
+             */
+            rating?: number | null;
+            /**
+             * Hidden
+             * @description only when its user has hidden it
+             * @default null
+             */
+            hidden?: boolean | null;
+            /**
+             * Tags
+             * @description its user's; only when there are some
+             * @default null
+             */
+            tags?: string[] | null;
+            /**
+             * Width
+             * @description pixels, where known; of searches only, as the next two
+             * @default null
+             */
+            width?: number | null;
+            /**
+             * Height
+             * @default null
+             */
+            height?: number | null;
+            /**
+             * Duration
+             * @description seconds, where known
+             * @default null
+             */
+            duration?: number | null;
+            /**
+             * Placeholder
+             * @description what it looks like, where known: a thumbhash in base64
+             * @default null
+             */
+            placeholder?: string | null;
+            /**
+             * Distance
+             * @description bits that differ from the first file; null where nobody can tell
+             */
+            distance: number | null;
+            /**
+             * Copy Of
+             * @description the place in `files` of the one that has the same content; null: there is none before it
+             */
+            copy_of: number | null;
+        };
+        /**
+         * DuplicatesPage
+         * @description Groups of files that look the same, those first that waste most. Sizes in bytes.
+         */
+        DuplicatesPage: {
+            /** Groups */
+            groups: components["schemas"]["DuplicateGroup"][];
+            /** Page */
+            page: number;
+            /** Per Page */
+            per_page: number;
+            /** Total Pages */
+            total_pages: number;
+            /** Total Groups */
+            total_groups: number;
+            /**
+             * Total Files
+             * @description of all groups
+             */
+            total_files: number;
+            /**
+             * Wasted
+             * @description of all groups
+             */
+            wasted: number;
+            /**
+             * Spare
+             * @description of all groups: what is freed when one of each content is kept
+             */
+            spare: number;
+            /**
+             * Unseen
+             * @description pictures and films that have not been looked at until now
+             */
+            unseen: number;
+            /**
+             * Indexing
+             * @description the first scan is under way: there may be more
+             */
+            indexing: boolean;
+        };
+        /**
          * Emptied
          * @description The files are gone.
          */
@@ -2419,9 +3119,15 @@ export interface components {
         };
         /**
          * EmptyBody
-         * @description What to remove for good.
+         * @description What to remove for good from the trash of a library.
          */
         EmptyBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Ids
              * @description default: everything
@@ -2577,6 +3283,25 @@ export interface components {
             count: number;
         };
         /**
+         * FileBody
+         * @description Which file.
+         */
+        FileBody: {
+            /** Filename */
+            filename: string;
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
+        };
+        /**
          * FilePair
          * @description Where a file was, or what it is a copy of, and where it is now.
          */
@@ -2589,6 +3314,12 @@ export interface components {
          * @description A folder to be made.
          */
         FolderBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Path
              * @description relative; folders above it are made too
@@ -2609,6 +3340,12 @@ export interface components {
             undo: string | null;
             /** Path */
             path: string;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
         };
         /**
          * FolderPair
@@ -2619,6 +3356,38 @@ export interface components {
             before: string;
             /** After */
             after: string;
+        };
+        /**
+         * FolderView
+         * @description A folder that the studio works with. `free` and `total` are those of its disk, in bytes, where there is one.
+         */
+        FolderView: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "output" | "input" | "workflows" | "data" | "library";
+            /**
+             * Library
+             * @default null
+             */
+            library?: string | null;
+            /** Path */
+            path: string;
+            /** Exists */
+            exists: boolean;
+            /** Writable */
+            writable: boolean;
+            /**
+             * Free
+             * @default null
+             */
+            free?: number | null;
+            /**
+             * Total
+             * @default null
+             */
+            total?: number | null;
         };
         /**
          * Forgotten
@@ -2723,6 +3492,18 @@ export interface components {
             kind: "image" | "video";
         };
         /**
+         * FormUse
+         * @description A field of a workflow's form as the user left it.
+         */
+        FormUse: {
+            /** Workflow */
+            workflow: string;
+            /** Field */
+            field: string;
+            /** Text */
+            text: string;
+        };
+        /**
          * FoundTag
          * @description One tag.
          */
@@ -2743,9 +3524,15 @@ export interface components {
             filename: string;
             /**
              * Type
-             * @enum {string}
+             * @description `directory`, or the library of a file, as `/view` and `/cozygen/thumb` take it
              */
-            type: "directory" | "output";
+            type: string;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
             /**
              * Subfolder
              * @description the folder that a file is in; a folder's own path
@@ -2811,6 +3598,12 @@ export interface components {
              * @default null
              */
             duration?: number | null;
+            /**
+             * Placeholder
+             * @description what it looks like, where known: a thumbhash in base64
+             * @default null
+             */
+            placeholder?: string | null;
         };
         /**
          * GalleryPage
@@ -3004,6 +3797,11 @@ export interface components {
              */
             unread: number;
             /**
+             * Unseen
+             * @description pictures and films that have not been looked at, to find similar ones
+             */
+            unseen: number;
+            /**
              * Complete
              * @description every folder has been scanned
              */
@@ -3187,6 +3985,21 @@ export interface components {
             priority?: number;
         };
         /**
+         * JobText
+         * @description A text that a node shows, such as a caption.
+         */
+        JobText: {
+            /** Node Id */
+            node_id: string;
+            /** Node Title */
+            node_title: string;
+            /**
+             * Text
+             * @description 20,000 characters at most
+             */
+            text: string;
+        };
+        /**
          * JobView
          * @description A job as the web app sees it. Times are seconds since the epoch.
          */
@@ -3222,6 +4035,11 @@ export interface components {
             error: components["schemas"]["JobError"] | null;
             /** Outputs */
             outputs: components["schemas"]["JobOutput"][];
+            /**
+             * Texts
+             * @description 50 at most
+             */
+            texts: components["schemas"]["JobText"][];
             /** Values */
             values: {
                 [key: string]: unknown;
@@ -3250,6 +4068,140 @@ export interface components {
             group?: components["schemas"]["GroupView"] | null;
         };
         JsonValue: unknown;
+        /**
+         * LineageInput
+         * @description A file that the render started from.
+         */
+        LineageInput: {
+            /**
+             * Name
+             * @description as the graph names it
+             */
+            name: string;
+            /** Node Id */
+            node_id: string;
+            /** Input */
+            input: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "input" | "output" | "temp";
+            /**
+             * Subfolder
+             * @description where it is now, or was last
+             */
+            subfolder: string;
+            /** Filename */
+            filename: string;
+            /**
+             * Exists
+             * @description it is there, as it was used
+             */
+            exists: boolean;
+            /**
+             * Replaced
+             * @description there is another file of its name
+             */
+            replaced: boolean;
+            /**
+             * Url
+             * @description null where it does not exist
+             */
+            url: string | null;
+            /** @description the file of the gallery that it is, or is a copy of */
+            item: components["schemas"]["GalleryItem"] | null;
+        };
+        /**
+         * LineageJob
+         * @description The job that made a file. `created_at` in seconds since the epoch.
+         */
+        LineageJob: {
+            /** Id */
+            id: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "queued" | "running" | "done" | "failed" | "cancelled";
+            /** Workflow */
+            workflow: string | null;
+            /** Title */
+            title: string;
+            /** Created At */
+            created_at: number;
+            /** Group Id */
+            group_id: string | null;
+            /**
+             * Values
+             * @description as they were sent; texts are cut to 1,000 characters
+             */
+            values: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * LineageView
+         * @description Where a file comes from, and what came of it.
+         */
+        LineageView: {
+            /** Filename */
+            filename: string;
+            /** Subfolder */
+            subfolder: string;
+            /** Root */
+            root: string;
+            /**
+             * Prompt Id
+             * @description the prompt that made it, where that is known
+             */
+            prompt_id: string | null;
+            /** @description null for what the user did not render here */
+            job: components["schemas"]["LineageJob"] | null;
+            /**
+             * Workflow
+             * @description the name of the workflow, where it is known
+             */
+            workflow: string | null;
+            /**
+             * Prompt Raw
+             * @description `<node id>.<input>` to the prompt as typed
+             */
+            prompt_raw: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Inputs
+             * @description in the order of the graph's nodes
+             */
+            inputs: components["schemas"]["LineageInput"][];
+            /**
+             * Siblings
+             * @description made by the same job, or the same batch or sweep; 500 at most
+             */
+            siblings: components["schemas"]["GalleryItem"][];
+            /**
+             * Derived
+             * @description made from this file, newest first: one page of them
+             */
+            derived: components["schemas"]["GalleryItem"][];
+            /** Page */
+            page: number;
+            /** Per Page */
+            per_page: number;
+            /** Total Pages */
+            total_pages: number;
+            /**
+             * Total Items
+             * @description how many were made from this file
+             */
+            total_items: number;
+            /**
+             * Indexing
+             * @description not every file has been read: there may be more
+             */
+            indexing: boolean;
+        };
         /**
          * LoraView
          * @description A LoRA and how strongly it was applied; null where that is not known.
@@ -3299,6 +4251,12 @@ export interface components {
          * @description Which files, and what to note of them.
          */
         MarksBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Items
              * @default null
@@ -3378,10 +4336,96 @@ export interface components {
             close: string[];
         };
         /**
+         * ModelInfo
+         * @description A model file. What nobody says of it is empty or null.
+         */
+        ModelInfo: {
+            /**
+             * Name
+             * @description as the engine calls it, and as forms have it
+             */
+            name: string;
+            /**
+             * Folder
+             * @description the folder that it stands in; empty for none
+             */
+            folder: string;
+            /** Title */
+            title: string;
+            /**
+             * Size
+             * @description bytes; null where the file is not on the studio's disk
+             */
+            size: number | null;
+            /**
+             * Mtime
+             * @description seconds since the epoch
+             */
+            mtime: number | null;
+            /**
+             * Base Model
+             * @description the model family, such as `SDXL 1.0`
+             */
+            base_model: string;
+            /** Author */
+            author: string;
+            /**
+             * Description
+             * @description plain text
+             */
+            description: string;
+            /**
+             * Notes
+             * @description plain text
+             */
+            notes: string;
+            /**
+             * Trigger Words
+             * @description words and phrases for the prompt
+             */
+            trigger_words: string[];
+            /**
+             * Negative Words
+             * @description words and phrases for the negative prompt
+             */
+            negative_words: string[];
+            /**
+             * Training Tags
+             * @description the most frequent words of its training, the most frequent first
+             */
+            training_tags: string[];
+            /**
+             * Strength
+             * @description the strength that is recommended for it
+             */
+            strength: number | null;
+            /**
+             * Preview
+             * @description a version for the address of its picture; null where there is none
+             */
+            preview: string | null;
+        };
+        /**
+         * ModelList
+         * @description The models of a kind.
+         */
+        ModelList: {
+            /** Kind */
+            kind: string;
+            /** Items */
+            items: components["schemas"]["ModelInfo"][];
+        };
+        /**
          * MoveBody
          * @description Which files and folders, and where to.
          */
         MoveBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Items
              * @default null
@@ -3444,6 +4488,12 @@ export interface components {
             ok: true;
             /** Undo */
             undo: string | null;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
             /** Files */
             files: components["schemas"]["FilePair"][];
             /** Folders */
@@ -3472,6 +4522,12 @@ export interface components {
          */
         NewAlbum: {
             /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
+            /**
              * Items
              * @default null
              */
@@ -3493,6 +4549,12 @@ export interface components {
             filename: string;
             /** Subfolder */
             subfolder: string;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
             /** Favorite */
             favorite: boolean;
             /** Rating */
@@ -3523,10 +4585,47 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * Opened
+         * @description What to open a workflow's form with.
+         */
+        Opened: {
+            /** Workflow */
+            workflow: string;
+            /**
+             * Stored
+             * @description the workflow was kept just now: none that makes the file was there
+             */
+            stored: boolean;
+            /**
+             * Values
+             * @description by field, numbers as text; all others as the workflow has them
+             */
+            values: {
+                [key: string]: string | boolean;
+            };
+            /**
+             * Random
+             * @description by field: whether each render draws a new number
+             */
+            random: {
+                [key: string]: boolean;
+            };
+            /** Bypass */
+            bypass: {
+                [key: string]: boolean;
+            };
+        };
+        /**
          * OrderBody
          * @description Which files of an album go where.
          */
         OrderBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Items
              * @default null
@@ -3544,6 +4643,24 @@ export interface components {
             before?: components["schemas"]["Place"] | null;
         };
         /**
+         * PeriodView
+         * @description A day or a month that has files.
+         */
+        PeriodView: {
+            /**
+             * Date
+             * @description `2026-10-05`; of a month its first day
+             */
+            date: string;
+            /** Count */
+            count: number;
+            /**
+             * Ratio
+             * @description mean of width by height of its files; null where none is known
+             */
+            ratio: number | null;
+        };
+        /**
          * Place
          * @description A file of the gallery.
          */
@@ -3555,6 +4672,12 @@ export interface components {
              * @default
              */
             subfolder?: string;
+            /**
+             * Root
+             * @description its library; default: that of the request
+             * @default null
+             */
+            root?: string | null;
         };
         /**
          * Preset
@@ -3612,6 +4735,22 @@ export interface components {
             values?: {
                 [key: string]: components["schemas"]["JsonValue"];
             };
+        };
+        /**
+         * PresetUse
+         * @description A field of a preset.
+         */
+        PresetUse: {
+            /** Workflow */
+            workflow: string;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Field */
+            field: string;
+            /** Text */
+            text: string;
         };
         /**
          * Presets
@@ -3836,10 +4975,73 @@ export interface components {
             step?: number;
         };
         /**
+         * Recipe
+         * @description How a file was made.
+         */
+        Recipe: {
+            /**
+             * Job
+             * @description the render that made it, where it is one of the user's
+             */
+            job: string | null;
+            /**
+             * Workflow
+             * @description the name of the workflow that was rendered
+             */
+            workflow: string | null;
+            /** Title */
+            title: string;
+            /**
+             * Can Render
+             * @description whether it can be made again: the file says which nodes made it
+             */
+            can_render: boolean;
+            /** Fields */
+            fields: components["schemas"]["RecipeField"][];
+        };
+        /**
+         * RecipeField
+         * @description A value that the file was made with.
+         */
+        RecipeField: {
+            /** Key */
+            key: string;
+            /** Label */
+            label: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "string" | "int" | "float" | "boolean" | "choice" | "image";
+            /**
+             * Value
+             * @description as typed; integers beyond 2^53 as text, since browsers round them
+             */
+            value: unknown;
+            /**
+             * Group
+             * @description `more`: of less interest
+             */
+            group: string | null;
+            /** Multiline */
+            multiline: boolean;
+            /**
+             * Role
+             * @description what it is for, where that is known
+             */
+            role: ("prompt" | "negative" | "seed") | null;
+        };
+        /**
          * RenameBody
          * @description A file (`filename`, `subfolder`) or a `folder`, and its new `name`; or `items` or `select`, and a `pattern`.
          */
         RenameBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Items
              * @default null
@@ -3900,10 +5102,54 @@ export interface components {
             to: string;
         };
         /**
+         * RenderAgain
+         * @description Which file to make again, and what to change.
+         */
+        RenderAgain: {
+            /** Filename */
+            filename: string;
+            /**
+             * Subfolder
+             * @default
+             */
+            subfolder?: string;
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
+            /**
+             * Values
+             * @description by the keys of the recipe; all others stay
+             */
+            values?: {
+                [key: string]: unknown;
+            };
+            /**
+             * Seed
+             * @default same
+             * @enum {string}
+             */
+            seed?: "same" | "new";
+            /**
+             * Front
+             * @description run before what waits
+             * @default false
+             */
+            front?: boolean;
+        };
+        /**
          * RestoreBody
-         * @description Which files: by `ids`, or the one that was deleted last from a place.
+         * @description Which files of a library: by `ids`, or the one that was deleted last from a place.
          */
         RestoreBody: {
+            /**
+             * Root
+             * @description a library, as `/cozygen/api/gallery/roots` lists them
+             * @default output
+             */
+            root?: string;
             /**
              * Ids
              * @default null
@@ -3955,6 +5201,69 @@ export interface components {
             subfolder: string;
         };
         /**
+         * RootView
+         * @description A library, and how far its index is.
+         */
+        RootView: {
+            /** Folders */
+            folders: number;
+            /** Files */
+            files: number;
+            /**
+             * Unread
+             * @description files whose metadata has not been read
+             */
+            unread: number;
+            /**
+             * Unseen
+             * @description pictures and films that have not been looked at, to find similar ones
+             */
+            unseen: number;
+            /**
+             * Complete
+             * @description every folder has been scanned
+             */
+            complete: boolean;
+            /**
+             * Watching
+             * @description the system tells about changes as they happen
+             */
+            watching: boolean;
+            /**
+             * Name
+             * @description what `root` takes, and `type` of `/view` and `/cozygen/thumb`
+             */
+            name: string;
+            /**
+             * Label
+             * @description what its folder is called
+             */
+            label: string;
+            /**
+             * Path
+             * @description its folder
+             */
+            path: string;
+            /**
+             * Available
+             * @description the folder is there; what is known of one that is not is kept
+             */
+            available: boolean;
+            /**
+             * Writable
+             * @description files can be moved and deleted; otherwise that is refused as `read-only`
+             */
+            writable: boolean;
+        };
+        /**
+         * RootsView
+         * @description The libraries: `output`, `input`, and the further ones that are configured.
+         */
+        RootsView: {
+            /** Roots */
+            roots: components["schemas"]["RootView"][];
+        };
+        /**
          * Saved
          * @description It is stored.
          */
@@ -3970,6 +5279,12 @@ export interface components {
          * @description All files that a search finds, as the listing would show them.
          */
         Select: {
+            /**
+             * Root
+             * @description its library; default: that of the request
+             * @default null
+             */
+            root?: string | null;
             /**
              * Q
              * @default
@@ -4029,6 +5344,114 @@ export interface components {
             status: "ok";
         };
         /**
+         * SimilarItem
+         * @description A file that looks more or less like another one.
+         */
+        SimilarItem: {
+            /** Filename */
+            filename: string;
+            /**
+             * Type
+             * @description `directory`, or the library of a file, as `/view` and `/cozygen/thumb` take it
+             */
+            type: string;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
+            /**
+             * Subfolder
+             * @description the folder that a file is in; a folder's own path
+             */
+            subfolder: string;
+            /**
+             * Mtime
+             * @description seconds since the epoch
+             */
+            mtime: number;
+            /**
+             * Size
+             * @description bytes; of files only
+             * @default null
+             */
+            size?: number | null;
+            /**
+             * Media Kind
+             * @description of files only
+             * @default null
+             */
+            media_kind?: ("image" | "video" | "audio") | null;
+            /** @default null */
+            meta?: components["schemas"]["Meta"] | null;
+            /**
+             * Favorite
+             * @description only when it is one
+             * @default null
+             */
+            favorite?: boolean | null;
+            /**
+             * Rating
+             * @description 1..5; only when it is rated
+             * @default null
+             */
+            rating?: number | null;
+            /**
+             * Hidden
+             * @description only when its user has hidden it
+             * @default null
+             */
+            hidden?: boolean | null;
+            /**
+             * Tags
+             * @description its user's; only when there are some
+             * @default null
+             */
+            tags?: string[] | null;
+            /**
+             * Width
+             * @description pixels, where known; of searches only, as the next two
+             * @default null
+             */
+            width?: number | null;
+            /**
+             * Height
+             * @default null
+             */
+            height?: number | null;
+            /**
+             * Duration
+             * @description seconds, where known
+             * @default null
+             */
+            duration?: number | null;
+            /**
+             * Placeholder
+             * @description what it looks like, where known: a thumbhash in base64
+             * @default null
+             */
+            placeholder?: string | null;
+            /**
+             * Distance
+             * @description bits of the two perceptual hashes that differ: 0..64
+             */
+            distance: number;
+        };
+        /**
+         * SimilarPage
+         * @description The files that look most like one, the nearest first.
+         */
+        SimilarPage: {
+            /** Items */
+            items: components["schemas"]["SimilarItem"][];
+            /**
+             * Unseen
+             * @description pictures and films that have not been looked at until now
+             */
+            unseen: number;
+        };
+        /**
          * StateList
          * @description Values by key.
          */
@@ -4072,6 +5495,16 @@ export interface components {
             engine: components["schemas"]["EngineState"];
             /** Auth Enabled */
             auth_enabled: boolean;
+        };
+        /**
+         * StorageView
+         * @description Folders and caches.
+         */
+        StorageView: {
+            /** Folders */
+            folders: components["schemas"]["FolderView"][];
+            /** Caches */
+            caches: components["schemas"]["CacheView"][];
         };
         /**
          * StoreRequest
@@ -4168,6 +5601,24 @@ export interface components {
             actual: number;
         };
         /**
+         * TagDetailView
+         * @description A tag: the other names for it, its place in the list by posts (from 1), and tags that share parts of its name.
+         */
+        TagDetailView: {
+            /** Tag */
+            tag: string;
+            /** Count */
+            count: number;
+            /** Category */
+            category: string;
+            /** Rank */
+            rank: number;
+            /** Aliases */
+            aliases: string[];
+            /** Related */
+            related: components["schemas"]["FoundTag"][];
+        };
+        /**
          * TagListInfo
          * @description The list in force. `loaded_at` is in seconds since the epoch.
          */
@@ -4250,6 +5701,32 @@ export interface components {
             tags?: unknown[];
         };
         /**
+         * TimelineView
+         * @description How the files that the listing would show are spread over time, the latest first.
+         */
+        TimelineView: {
+            /**
+             * Unit
+             * @description months when there are files of more than 4,000 days
+             * @enum {string}
+             */
+            unit: "day" | "month";
+            /** Periods */
+            periods: components["schemas"]["PeriodView"][];
+            /**
+             * Total
+             * @description files
+             */
+            total: number;
+            /** Ratio */
+            ratio: number | null;
+            /**
+             * Indexing
+             * @description the first scan is under way: there may be more
+             */
+            indexing: boolean;
+        };
+        /**
          * TrashItem
          * @description A file in the trash. Times are seconds since the epoch.
          */
@@ -4263,6 +5740,12 @@ export interface components {
              * @description where it was
              */
             subfolder: string;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
             /**
              * Size
              * @description bytes
@@ -4298,6 +5781,54 @@ export interface components {
              * @description bytes
              */
             total_size: number;
+        };
+        /**
+         * Trashed
+         * @description The files are in the trash.
+         */
+        Trashed: {
+            /**
+             * Ok
+             * @constant
+             */
+            ok: true;
+            /** Count */
+            count: number;
+            /** Trashed */
+            trashed: components["schemas"]["TrashedFile"][];
+            /**
+             * Missing
+             * @description the files of `items` that are not there, if any
+             * @default null
+             */
+            missing?: components["schemas"]["Place"][] | null;
+            /**
+             * Errors
+             * @description a sentence for each that could not be deleted, at most 100
+             * @default null
+             */
+            errors?: string[] | null;
+        };
+        /**
+         * TrashedFile
+         * @description A file that is in the trash now.
+         */
+        TrashedFile: {
+            /**
+             * Trash Id
+             * @description restores it
+             */
+            trash_id: string;
+            /** Filename */
+            filename: string;
+            /** Subfolder */
+            subfolder: string;
+            /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
         };
         /**
          * TypeChange
@@ -4468,6 +5999,12 @@ export interface components {
             /** Subfolder */
             subfolder: string;
             /**
+             * Root
+             * @description the library; only when it is not `output`
+             * @default null
+             */
+            root?: string | null;
+            /**
              * Trash Id
              * @description restores it
              */
@@ -4605,6 +6142,8 @@ export interface operations {
     list_gallery: {
         parameters: {
             query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
                 subfolder?: string;
                 /** @description `1`, `true` or `True`: also names that start with a dot */
                 show_hidden?: string;
@@ -4643,7 +6182,7 @@ export interface operations {
                     "application/json": components["schemas"]["GalleryPage"];
                 };
             };
-            /** @description `bad paging`, `invalid query` (`position` says where), `invalid sort`, `invalid cursor`, a wrong field */
+            /** @description `bad paging`, `invalid root`, `invalid query` (`position` says where), `invalid sort`, `invalid cursor`, a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4661,7 +6200,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4684,6 +6223,8 @@ export interface operations {
     complete_query: {
         parameters: {
             query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
                 q?: string;
                 /** @description characters before the caret; default: all */
                 at?: number;
@@ -4703,7 +6244,7 @@ export interface operations {
                     "application/json": components["schemas"]["CompletionsView"];
                 };
             };
-            /** @description `invalid query`, or a wrong field */
+            /** @description `invalid query`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4726,6 +6267,8 @@ export interface operations {
     gallery_prompt: {
         parameters: {
             query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
                 filename?: string;
                 subfolder?: string;
             };
@@ -4744,7 +6287,7 @@ export interface operations {
                     "application/json": components["schemas"]["PromptView"];
                 };
             };
-            /** @description `missing filename`, or a name that is none */
+            /** @description `missing filename`, `invalid root`, or a name that is none */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4762,7 +6305,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4840,6 +6383,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     delete_file: {
@@ -4864,7 +6416,7 @@ export interface operations {
                     "application/json": components["schemas"]["cozygen__web__gallery__Deleted"];
                 };
             };
-            /** @description `missing filename` or `invalid filename` */
+            /** @description `missing filename`, `invalid filename` or `invalid root` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4882,7 +6434,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder, or `read-only` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4918,6 +6470,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     delete_all: {
@@ -4942,7 +6503,7 @@ export interface operations {
                     "application/json": components["schemas"]["DeletedAll"];
                 };
             };
-            /** @description `confirm flag required`, or a wrong field */
+            /** @description `confirm flag required`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -4960,7 +6521,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder, or `read-only` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4996,11 +6557,22 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     gallery_stream: {
         parameters: {
             query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
                 subfolder?: string;
                 /** @description `1`, `true` or `True`: also names that start with a dot */
                 show_hidden?: string;
@@ -5022,7 +6594,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description A field is missing or wrong */
+            /** @description `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5040,7 +6612,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5063,6 +6635,8 @@ export interface operations {
     list_trash: {
         parameters: {
             query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
                 /** @description from 1 */
                 page?: number;
                 /** @description clamped to 0..500; 0 is everything on one page */
@@ -5083,7 +6657,7 @@ export interface operations {
                     "application/json": components["schemas"]["TrashPage"];
                 };
             };
-            /** @description A field is missing or wrong */
+            /** @description `bad paging` or `invalid root` */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5125,7 +6699,7 @@ export interface operations {
                     "application/json": components["schemas"]["Restored"];
                 };
             };
-            /** @description `missing ids`, or a wrong field */
+            /** @description `missing ids`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5143,7 +6717,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Sent by the page of another site */
+            /** @description Outside the library's folder, or `read-only` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5163,6 +6737,15 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5194,7 +6777,7 @@ export interface operations {
                     "application/json": components["schemas"]["Emptied"];
                 };
             };
-            /** @description A wrong field */
+            /** @description `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5230,9 +6813,59 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     gallery_index: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IndexProgress"];
+                };
+            };
+            /** @description `invalid root` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    gallery_roots: {
         parameters: {
             query?: never;
             header?: never;
@@ -5247,7 +6880,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IndexProgress"];
+                    "application/json": components["schemas"]["RootsView"];
                 };
             };
             /** @description Not signed in */
@@ -5264,6 +6897,8 @@ export interface operations {
     get_marks: {
         parameters: {
             query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
                 filename?: string;
                 subfolder?: string;
             };
@@ -5282,7 +6917,7 @@ export interface operations {
                     "application/json": components["schemas"]["NotesView"];
                 };
             };
-            /** @description `missing filename`, or a wrong field */
+            /** @description `missing filename`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5300,7 +6935,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5342,7 +6977,7 @@ export interface operations {
                     "application/json": components["schemas"]["Changed"];
                 };
             };
-            /** @description `missing items`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid query`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5360,7 +6995,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5380,6 +7015,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5465,6 +7109,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     list_albums: {
@@ -5518,7 +7171,7 @@ export interface operations {
                     "application/json": components["schemas"]["AlbumChanged"];
                 };
             };
-            /** @description `missing items`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid query`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5536,7 +7189,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5565,6 +7218,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5616,7 +7278,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5645,6 +7307,15 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5694,6 +7365,15 @@ export interface operations {
             };
             /** @description No such album */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5781,7 +7461,7 @@ export interface operations {
                     "application/json": components["schemas"]["Changed"];
                 };
             };
-            /** @description `missing items`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid query`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5799,7 +7479,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5819,6 +7499,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5852,7 +7541,7 @@ export interface operations {
                     "application/json": components["schemas"]["Changed"];
                 };
             };
-            /** @description `missing items`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid query`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5870,7 +7559,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5890,6 +7579,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5923,7 +7621,7 @@ export interface operations {
                     "application/json": components["schemas"]["Changed"];
                 };
             };
-            /** @description `missing items`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid query`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -5941,7 +7639,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5961,6 +7659,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5992,7 +7699,7 @@ export interface operations {
                     "application/json": components["schemas"]["Moved"];
                 };
             };
-            /** @description `missing items`, `invalid name`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid name`, `invalid query`, `invalid root`, `several roots`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6010,7 +7717,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder, or `read-only` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6039,6 +7746,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6070,7 +7786,7 @@ export interface operations {
                     "application/json": components["schemas"]["Moved"];
                 };
             };
-            /** @description `missing items`, `invalid name`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid name`, `invalid query`, `invalid root`, `several roots`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6088,7 +7804,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder, or `read-only` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6117,6 +7833,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6148,7 +7873,7 @@ export interface operations {
                     "application/json": components["schemas"]["Moved"];
                 };
             };
-            /** @description `missing items`, `invalid name`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid name`, `invalid query`, `invalid root`, `several roots`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6166,7 +7891,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder, or `read-only` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6202,6 +7927,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     make_folder: {
@@ -6226,7 +7960,7 @@ export interface operations {
                     "application/json": components["schemas"]["FolderMade"];
                 };
             };
-            /** @description `invalid name`, or a wrong field */
+            /** @description `invalid name`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6244,7 +7978,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder, or `read-only` */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6280,6 +8014,392 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    lineage: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
+                filename?: string;
+                subfolder?: string;
+                /** @description from 1 */
+                page?: number;
+                /** @description clamped to 0..500; 0 is everything on one page */
+                per_page?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineageView"];
+                };
+            };
+            /** @description `missing filename`, `invalid root`, `bad paging`, or a name that is none */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside its folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    timeline: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
+                subfolder?: string;
+                /** @description `1`, `true` or `True`: also names that start with a dot */
+                show_hidden?: string;
+                /** @description `1`, `true` or `True`: all files below the folder, without the folders */
+                recursive?: string;
+                kind?: "all" | "image" | "video" | "audio";
+                /** @description what is looked for, see `/cozygen/api/gallery/complete` */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineView"];
+                };
+            };
+            /** @description `invalid root`, `invalid query` (`position` says where), or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the library's folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such folder */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    trash_files: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChosenFiles"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Trashed"];
+                };
+            };
+            /** @description `missing items`, `invalid query`, `invalid root`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the library's folder, or `read-only` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description None of the files is there */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `cannot delete`: the disk refuses */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many files */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    similar_files: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
+                filename?: string;
+                subfolder?: string;
+                /** @description clamped to 1..500 */
+                limit?: number;
+                /** @description bits that may differ; about 32 do by chance */
+                distance?: number;
+                /** @description `1`, `true` or `True`: also names that start with a dot */
+                show_hidden?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarPage"];
+                };
+            };
+            /** @description `missing filename`, `invalid filename`, `invalid root`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the library's folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `nothing to see`: sound, or what cannot be decoded */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No picture can be decoded at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    duplicates: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
+                /** @description with all below it */
+                subfolder?: string;
+                /** @description `1`, `true` or `True`: also names that start with a dot */
+                show_hidden?: string;
+                /** @description bits of 64 in which neighbours of a group differ at most */
+                distance?: number;
+                /** @description `1`, `true` or `True`: only files that are the same byte for byte */
+                exact?: string;
+                /** @description from 1 */
+                page?: number;
+                /** @description groups; clamped to 1..100 */
+                per_page?: number;
+                /** @description files of each group; clamped to 2..500 */
+                files?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DuplicatesPage"];
+                };
+            };
+            /** @description `bad paging`, `invalid distance`, `invalid root`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the library's folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such folder */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     prepare_download: {
@@ -6304,7 +8424,7 @@ export interface operations {
                     "application/json": components["schemas"]["Download"];
                 };
             };
-            /** @description `missing items`, `invalid query`, or a wrong field */
+            /** @description `missing items`, `invalid query`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6322,7 +8442,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6342,6 +8462,15 @@ export interface operations {
             };
             /** @description Too many files */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6394,6 +8523,8 @@ export interface operations {
     export: {
         parameters: {
             query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
                 filename?: string;
                 subfolder?: string;
                 /** @description `strip`: without prompts, workflows and all else; pixels stay */
@@ -6414,7 +8545,7 @@ export interface operations {
                     "*/*": string;
                 };
             };
-            /** @description `missing filename`, or a wrong field */
+            /** @description `missing filename`, `invalid root`, or a wrong field */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6432,7 +8563,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description Outside the output folder */
+            /** @description Outside the library's folder */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6452,6 +8583,259 @@ export interface operations {
             };
             /** @description `cannot strip`: metadata cannot be taken out of this file */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_recipe: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                root?: string;
+                filename?: string;
+                subfolder?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recipe"];
+                };
+            };
+            /** @description `missing filename`, `invalid root`, or a name that is none */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the library's folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    render_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RenderAgain"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobsCreated"];
+                };
+            };
+            /** @description `missing filename`, `invalid root`, `invalid values`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the library's folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `no recipe`: the file does not say which nodes made it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine is out of reach */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    open_recipe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Opened"];
+                };
+            };
+            /** @description `missing filename`, `invalid root`, `invalid values`, or a wrong field */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the library's folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `no recipe`: the file does not say which nodes made it */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk refuses */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6580,6 +8964,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     get_job: {
@@ -6687,6 +9080,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     retry_job: {
@@ -6747,6 +9149,15 @@ export interface operations {
             };
             /** @description The engine is out of reach */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6895,6 +9306,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     queue_state: {
@@ -6980,6 +9400,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     resume_queue: {
@@ -7029,6 +9458,15 @@ export interface operations {
             };
             /** @description It is away */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7177,6 +9615,15 @@ export interface operations {
             };
             /** @description The engine is out of reach */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7442,6 +9889,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     delete_state: {
@@ -7491,6 +9947,15 @@ export interface operations {
             };
             /** @description No such address */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7581,6 +10046,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     forget_prompt: {
@@ -7632,6 +10106,15 @@ export interface operations {
             };
             /** @description No such prompt */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7916,6 +10399,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     store_workflow: {
@@ -7989,6 +10481,15 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8263,6 +10764,222 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
+            };
+            /** @description Unchanged */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine has no such kind of models */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine is out of reach */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    model_info: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelInfo"];
+                };
+            };
+            /** @description No name */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such model */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine failed */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The engine is out of reach */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    model_preview: {
+        parameters: {
+            query: {
+                name: string;
+                /** @description side of the box in pixels */
+                w?: number;
+                /** @description as for thumbnails */
+                fmt?: "jpeg" | "webp" | "avif" | "auto";
+                /** @description a version: another one is another address for caches */
+                v?: string;
+            };
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            /** @description Unchanged */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No name, or a bad width */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such model, or it has no picture */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No picture can be decoded at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     get_aliases: {
@@ -8352,6 +11069,93 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_aliases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AliasChanges"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasDocument"];
+                };
+            };
+            /** @description A new alias has a name that a prompt could not have in it */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Sent by the page of another site */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Some were changed in the meantime; nothing is stored. `current` has what they are now, by name */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     expand_aliases: {
@@ -8405,6 +11209,64 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    alias_usage: {
+        parameters: {
+            query: {
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AliasUsage"];
+                };
+            };
+            /** @description A field is missing or wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such alias */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8509,6 +11371,65 @@ export interface operations {
             };
         };
     };
+    tag_detail: {
+        parameters: {
+            query: {
+                /** @description its name, or another name for it, in any case */
+                tag: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagDetailView"];
+                };
+            };
+            /** @description A field is missing or wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such tag */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No list is loaded: `danbooru tag reference unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     validate_tags: {
         parameters: {
             query?: never;
@@ -8569,6 +11490,15 @@ export interface operations {
             };
             /** @description No list is loaded: `danbooru tag reference unavailable` */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8674,6 +11604,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     stop_tag_update: {
@@ -8705,6 +11644,15 @@ export interface operations {
             };
             /** @description Sent by the page of another site */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8794,6 +11742,15 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -8901,6 +11858,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     upload_image: {
@@ -8963,6 +11929,15 @@ export interface operations {
             };
             /** @description Neither picture nor video */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9039,6 +12014,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     comfy_upload_image_api: {
@@ -9101,6 +12085,15 @@ export interface operations {
             };
             /** @description Neither picture nor video */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9186,6 +12179,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     comfy_upload_mask_api: {
@@ -9257,6 +12259,15 @@ export interface operations {
             };
             /** @description Not a picture */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9392,7 +12403,8 @@ export interface operations {
     thumb: {
         parameters: {
             query?: {
-                type?: "output" | "input";
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                type?: string;
                 filename?: string;
                 subfolder?: string;
                 /** @description side of the box in pixels, clamped to 96..1024 */
@@ -9422,7 +12434,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No filename, or a bad width or type */
+            /** @description `missing filename`, `invalid type`, or a bad width */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9505,6 +12517,401 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    preview: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                type?: string;
+                filename?: string;
+                subfolder?: string;
+                /** @description side of the box in pixels, clamped to 96..640 */
+                w?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "video/*": string;
+                };
+            };
+            /** @description The range asked for */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unchanged */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `missing filename`, `invalid type`, or a bad number */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be made of such a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such range */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing can be decoded at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    scrub: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                type?: string;
+                filename?: string;
+                subfolder?: string;
+                /** @description `auto`: WebP or AVIF where the Accept header names it and does not prefer JPEG */
+                fmt?: "jpeg" | "webp" | "avif" | "auto";
+                /** @description side of the box of each frame in pixels, clamped to 48..320 */
+                w?: number;
+                /** @description frames, clamped to 2..48 */
+                count?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            /** @description Unchanged */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `missing filename`, `invalid type`, or a bad number */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be made of such a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing can be decoded at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    waveform: {
+        parameters: {
+            query?: {
+                /** @description a library, as `/cozygen/api/gallery/roots` lists them */
+                type?: string;
+                filename?: string;
+                subfolder?: string;
+                /** @description `auto`: WebP or AVIF where the Accept header names it and does not prefer JPEG */
+                fmt?: "jpeg" | "webp" | "avif" | "auto";
+                /** @description width in pixels, clamped to 160..2048 */
+                w?: number;
+                /** @description height in pixels, clamped to 40..512 */
+                h?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/*": string;
+                };
+            };
+            /** @description Unchanged */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `missing filename`, `invalid type`, or a bad number */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No such file */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description It cannot be made of such a file */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Nothing can be decoded at the moment */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    thumbs_ahead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AheadBody"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AheadView"];
+                };
+            };
+            /** @description A wrong field, or more than 200 items */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Outside the folder */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    storage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageView"];
+                };
+            };
+            /** @description Not signed in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     login: {
@@ -9565,6 +12972,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     auth_status: {
@@ -9616,6 +13032,15 @@ export interface operations {
             };
             /** @description Sent by the page of another site */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9739,6 +13164,15 @@ export interface operations {
                     "application/json": components["schemas"]["PromptRefused"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     get_prompt_api: {
@@ -9855,6 +13289,15 @@ export interface operations {
                     "application/json": components["schemas"]["PromptRefused"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     get_queue: {
@@ -9953,6 +13396,15 @@ export interface operations {
             };
             /** @description The engine is out of reach */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10065,6 +13517,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     interrupt: {
@@ -10141,6 +13602,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     interrupt_api: {
@@ -10210,6 +13680,15 @@ export interface operations {
             };
             /** @description The engine is out of reach */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10316,6 +13795,15 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
+            /** @description The disk is full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
         };
     };
     get_history_api: {
@@ -10408,6 +13896,15 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The disk is full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11204,6 +14701,7 @@ export interface operations {
             query?: {
                 filename?: string | null;
                 subfolder?: string;
+                /** @description `output`, `input`, `temp`, or a library of the gallery */
                 type?: string;
                 /** @description `webp;90` or `jpeg`: re-encoded for a quick look */
                 preview?: string | null;
@@ -11314,6 +14812,7 @@ export interface operations {
             query?: {
                 filename?: string | null;
                 subfolder?: string;
+                /** @description `output`, `input`, `temp`, or a library of the gallery */
                 type?: string;
                 /** @description `webp;90` or `jpeg`: re-encoded for a quick look */
                 preview?: string | null;

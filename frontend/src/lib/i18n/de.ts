@@ -3,7 +3,7 @@ import type { Messages } from './messages';
 const de: Messages = {
   language: 'Deutsch',
   tagline: 'Bilder und Filme, vom Bett oder vom Schreibtisch aus.',
-  skipToForm: 'Zum Formular springen',
+  skip: 'Zum Inhalt',
   loading: 'Wird geladen …',
   tryAgain: 'Nochmal versuchen',
   close: 'Schließen',
@@ -18,6 +18,7 @@ const de: Messages = {
   notFound: 'Diese Seite gibt es nicht.',
   toCreate: 'Zu „Erstellen“',
 
+  nav: { label: 'Seiten', studio: 'Studio', create: 'Gestalten', gallery: 'Galerie', library: 'Bibliothek' },
   signIn: {
     title: 'Anmelden',
     user: 'Benutzername',
@@ -28,7 +29,7 @@ const de: Messages = {
 
   settings: {
     title: 'Einstellungen',
-    theme: 'Erscheinungsbild',
+    theme: 'Farben',
     themes: { system: 'Wie das Gerät', light: 'Hell', dark: 'Dunkel' },
     language: 'Sprache',
     languageOf: (name) => `Wie der Browser (${name})`,

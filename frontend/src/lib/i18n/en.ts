@@ -3,7 +3,7 @@ import type { Messages } from './messages';
 const en: Messages = {
   language: 'English',
   tagline: 'Pictures and films, from bed or from the desk.',
-  skipToForm: 'Skip to the form',
+  skip: 'Skip to the content',
   loading: 'Loading …',
   tryAgain: 'Try again',
   close: 'Close',
@@ -18,6 +18,7 @@ const en: Messages = {
   notFound: 'There is no such page.',
   toCreate: 'Go to Create',
 
+  nav: { label: 'Pages', studio: 'Studio', create: 'Create', gallery: 'Gallery', library: 'Library' },
   signIn: {
     title: 'Sign in',
     user: 'User name',
@@ -28,7 +29,7 @@ const en: Messages = {
 
   settings: {
     title: 'Settings',
-    theme: 'Appearance',
+    theme: 'Theme',
     themes: { system: 'As the device', light: 'Light', dark: 'Dark' },
     language: 'Language',
     languageOf: (name) => `As the browser (${name})`,

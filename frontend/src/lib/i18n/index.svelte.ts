@@ -82,3 +82,17 @@ export function formatTime(epochSeconds: number, now = new Date()): string {
     : { dateStyle: 'medium', timeStyle: 'short' };
   return new Intl.DateTimeFormat(i18n.language, style).format(date);
 }
+
+const UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
+
+/** A size in bytes, as `340 kB` or `1.2 GB`. */
+export function formatBytes(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** power;
+  return formatNumber(value, {
+    style: 'unit',
+    unit: UNITS[power] ?? 'byte',
+    unitDisplay: power === 0 ? 'long' : 'short',
+    maximumFractionDigits: power > 0 && value < 100 ? 1 : 0,
+  });
+}

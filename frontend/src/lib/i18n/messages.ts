@@ -9,7 +9,7 @@ export interface Messages {
   /** The language's own name. */
   language: Text;
   tagline: Text;
-  skipToForm: Text;
+  skip: Text;
   loading: Text;
   tryAgain: Text;
   close: Text;
@@ -23,6 +23,7 @@ export interface Messages {
   details: Text;
   notFound: Text;
   toCreate: Text;
+  nav: { label: Text; studio: Text; create: Text; gallery: Text; library: Text };
   signIn: { title: Text; user: Text; password: Text; submit: Text; wrong: Text };
   settings: {
     title: Text;

@@ -28,10 +28,12 @@ const handlers = {
   progress: vi.fn(),
   preview: vi.fn(),
   engine: vi.fn(),
+  queue: vi.fn(),
   gallery: vi.fn(),
   workflows: vi.fn(),
   state: vi.fn(),
   tags: vi.fn(),
+  aliases: vi.fn(),
   reset: vi.fn(),
 };
 const connected = vi.fn();

@@ -7,10 +7,12 @@ export interface StudioEvents {
   progress: { job_id: string; progress: JobProgress };
   preview: { job_id: string; url: string };
   engine: Engine;
+  queue: { paused: boolean };
   gallery: { subfolder: string; mtime: number };
   workflows: Record<string, never>;
   state: { key: string; version: number };
   tags: TagUpdate;
+  aliases: Record<string, never>;
   reset: Record<string, never>;
 }
 
@@ -22,10 +24,12 @@ const NAMES: readonly (keyof StudioEvents)[] = [
   'progress',
   'preview',
   'engine',
+  'queue',
   'gallery',
   'workflows',
   'state',
   'tags',
+  'aliases',
   'reset',
 ];
 const FIRST_RETRY_MS = 500;

@@ -23,6 +23,10 @@ export class Studio {
   galleryChanges = $state(0);
   /** Counts the changes of the workflows, whoever made them. */
   workflowChanges = $state(0);
+  /** Counts the changes of the aliases, whoever made them. */
+  aliasChanges = $state(0);
+  /** What waits is held back. */
+  paused = $state(false);
   failure = $state.raw<unknown>(null);
 
   readonly active = $derived(waitingLine(this.jobs.values()));
@@ -44,8 +48,10 @@ export class Studio {
       },
       reset: () => void this.refresh(),
       engine: (engine) => (this.engine = engine),
+      queue: ({ paused }) => (this.paused = paused),
       gallery: () => (this.galleryChanges += 1),
       workflows: () => (this.workflowChanges += 1),
+      aliases: () => (this.aliasChanges += 1),
       state: ({ key, version }) => this.#stateListeners.forEach((listener) => listener(key, version)),
       tags: (update) => this.#tagListeners.forEach((listener) => listener(update)),
       job: (job) => this.#take(job),
@@ -93,9 +99,10 @@ export class Studio {
     const mine = ++this.#refreshes;
     const began = this.#clock;
     try {
-      const [active, recent] = await Promise.all([
+      const [active, recent, queue] = await Promise.all([
         fetchActive(),
         get('/cozygen/api/jobs', { query: { limit: RECENT } }),
+        get('/cozygen/api/queue'),
       ]);
       if (mine !== this.#refreshes) return;
       const touchedSince = (id: string) => (this.#touched.get(id) ?? 0) > began;
@@ -106,6 +113,7 @@ export class Studio {
       });
       for (const id of [...this.jobs.keys()]) if (!merged.has(id)) this.jobs.delete(id);
       for (const [id, job] of merged) this.jobs.set(id, job);
+      this.paused = queue.paused;
       this.loaded = true;
       this.failure = null;
       over.forEach((job) => this.#tell(job));

@@ -1,4 +1,4 @@
-import { onUnauthorized, post } from '../api/client';
+import { get, onUnauthorized, post } from '../api/client';
 
 /** Whether the server wants to know who is there. */
 class Session {
@@ -14,6 +14,23 @@ class Session {
   onSignedIn(listener: () => void): () => void {
     this.#waiting.add(listener);
     return () => this.#waiting.delete(listener);
+  }
+
+  /** Sign out of this device: what is on the page stays, and whoever comes next signs in over it. Throws `ApiError`. */
+  async signOut(): Promise<void> {
+    await post('/cozygen/api/logout');
+    this.needed = true;
+  }
+
+  /** Nobody has touched this device for long: sign out, where there is signing in at all. */
+  async leaveIdle(): Promise<void> {
+    if (this.needed) return;
+    try {
+      const { auth_enabled } = await get('/cozygen/api/auth_status');
+      if (auth_enabled) await this.signOut();
+    } catch {
+      // Away or signed out already; the next request says so.
+    }
   }
 
   /** Sign in; the server keeps it in a cookie. Throws `ApiError`. */

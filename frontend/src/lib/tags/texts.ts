@@ -2,7 +2,6 @@ import { texts } from '../i18n/texts';
 
 export const tagTexts = texts({
   en: {
-    title: 'Tag list',
     intro: 'What completions and checks in prompts know.',
     kinds: {
       starter: 'Starter list: common tags, without counts',
@@ -30,7 +29,6 @@ export const tagTexts = texts({
     keeps: 'What has come is kept; the next update goes on from there.',
   },
   de: {
-    title: 'Tag-Liste',
     intro: 'Was Vervollständigung und Prüfung in Prompts kennen.',
     kinds: {
       starter: 'Starterliste: häufige Tags, ohne Zählung',

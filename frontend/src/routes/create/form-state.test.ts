@@ -63,4 +63,33 @@ describe('FormState', () => {
     state.replace(before);
     expect(store.saved.values).toEqual({ Prompt: 'a moon' });
   });
+
+  it('shows what is folded away when something there is missing, until it is replaced', () => {
+    const style = field({ key: 'Style', type: 'choice', default: 'gone', choices: ['a', 'b'], group: 'more' });
+    const state = new FormState({ ...form, workflow: 'style.json', fields: [prompt, style] }, new MemoryStore());
+    expect([state.isMissing(style), state.isReplaced(style), state.isOpen('more')]).toEqual([true, false, true]);
+    state.set(style, 'a');
+    expect([state.isMissing(style), state.isReplaced(style), state.isOpen('more')]).toEqual([false, true, false]);
+    expect(state.isReplaced(prompt)).toBe(false);
+  });
+
+  it('unfolds a group in which something was refused, and remembers what was unfolded', () => {
+    const steps = field({ key: 'Steps', type: 'int', group: 'more' });
+    const folded = { ...form, workflow: 'folded.json', fields: [prompt, steps] };
+    const state = new FormState(folded, new MemoryStore());
+    expect(state.isOpen('more')).toBe(false);
+    state.refuse({ Steps: 'must be at most 9' }, 'no');
+    expect(state.isOpen('more')).toBe(true);
+    state.setOpen('', false);
+    expect(new FormState(folded, new MemoryStore()).isOpen('')).toBe(false);
+  });
+
+  it('goes on with a form that has changed', () => {
+    const state = new FormState(form, new MemoryStore());
+    state.set(prompt, 'a moon');
+    state.refuse({ Prompt: 'is too short' }, 'no');
+    state.adopt({ ...form, fields: [field({ key: 'Other' })] });
+    expect(state.errors).toEqual({});
+    expect(state.draft.values).toEqual({ Prompt: 'a moon' });
+  });
 });

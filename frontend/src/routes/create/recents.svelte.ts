@@ -12,6 +12,11 @@ class Recents {
     this.names = remember(this.names, name);
     writeJson(KEY, this.names);
   }
+
+  rename(old: string, name: string): void {
+    this.names = this.names.map((other) => (other === old ? name : other));
+    writeJson(KEY, this.names);
+  }
 }
 
 function read(): string[] {

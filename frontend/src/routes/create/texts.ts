@@ -1,0 +1,138 @@
+import { texts } from '$lib/i18n/texts';
+
+const en = {
+  tabs: {
+    title: 'Open workflows',
+    close: (title: string) => `Close ${title}`,
+    looping: 'endless',
+    waiting: (count: number) => (count === 1 ? 'one render to go' : `${count} renders to go`),
+  },
+  menu: {
+    label: 'More for this form',
+    presets: 'Presets',
+    parameters: 'Choose the fields',
+    parametersHint: 'Pick, rename, order and bound them',
+    import: 'Import a workflow',
+    importHint: 'JSON, or a picture made with one',
+    other: 'The other version',
+    otherHint: 'What another device made of this form',
+  },
+  sync: {
+    changed: (title: string) => `${title} was changed on two devices. The later changes stand.`,
+    swap: 'Take the others',
+    swapped: 'The form has the other changes now.',
+  },
+  handover: { taken: 'The form has the values that you sent here.', failed: 'The render failed in this step.' },
+  section: {
+    more: 'More settings',
+    count: (count: number) => (count === 1 ? '1 field' : `${count} fields`),
+    filter: 'Find a setting',
+    none: 'No setting matches.',
+    all: (count: number) => `Show all ${count}`,
+  },
+  text: { compose: (label: string) => `Write ${label} in the editor`, composeShort: 'Editor' },
+  seed: {
+    history: 'Seeds of the last renders',
+    noHistory: 'No render of this workflow yet.',
+    use: 'Use',
+  },
+  size: {
+    label: (width: string, height: string) => `Shape of ${width} and ${height}`,
+    swap: 'Swap width and height',
+    ratio: (ratio: string) => `Ratio ${ratio}`,
+    area: (megapixels: string) => `${megapixels} MP`,
+    keep: 'Keep the megapixels',
+    multiple: 'Multiples of',
+  },
+  render: {
+    options: 'Ways to render',
+    next: 'Render next',
+    nextHint: 'Before everything that waits',
+    last: 'Render at the end',
+    lastHint: 'After everything that waits',
+    vary: 'Variations and sweeps',
+    varyHint: 'Many seeds, or a grid of values',
+    endless: 'Render without end',
+    endlessHint: 'One after another until you stop it',
+    stop: 'Stop',
+    stopEndless: 'Stop rendering without end',
+    made: (count: number) => `Endless · ${count} done`,
+    started: 'Rendering without end.',
+    queuedNext: (count: number) => (count === 1 ? 'Queued as the next.' : `${count} renders queued as the next.`),
+  },
+  drop: { title: 'Let go to import', text: 'A workflow as JSON, or a picture or film that was made with one' },
+  grid: { show: 'Show the grid' },
+};
+
+const de: typeof en = {
+  tabs: {
+    title: 'Offene Workflows',
+    close: (title) => `${title} schließen`,
+    looping: 'endlos',
+    waiting: (count) => (count === 1 ? 'noch ein Bild' : `noch ${count} Bilder`),
+  },
+  menu: {
+    label: 'Mehr für dieses Formular',
+    presets: 'Vorlagen',
+    parameters: 'Felder auswählen',
+    parametersHint: 'Auswählen, umbenennen, ordnen, begrenzen',
+    import: 'Workflow importieren',
+    importHint: 'JSON oder ein damit gemachtes Bild',
+    other: 'Die andere Fassung',
+    otherHint: 'Was ein anderes Gerät aus diesem Formular gemacht hat',
+  },
+  sync: {
+    changed: (title) => `${title} wurde auf zwei Geräten geändert. Die späteren Änderungen gelten.`,
+    swap: 'Die anderen nehmen',
+    swapped: 'Das Formular hat jetzt die anderen Änderungen.',
+  },
+  handover: {
+    taken: 'Das Formular hat die übergebenen Werte.',
+    failed: 'In diesem Schritt ist das Rendern gescheitert.',
+  },
+  section: {
+    more: 'Weitere Einstellungen',
+    count: (count) => (count === 1 ? '1 Feld' : `${count} Felder`),
+    filter: 'Einstellung suchen',
+    none: 'Keine Einstellung passt.',
+    all: (count) => `Alle ${count} zeigen`,
+  },
+  text: { compose: (label) => `${label} im Editor schreiben`, composeShort: 'Editor' },
+  seed: {
+    history: 'Seeds der letzten Bilder',
+    noHistory: 'Mit diesem Workflow wurde noch nichts gerendert.',
+    use: 'Verwenden:',
+  },
+  size: {
+    label: (width, height) => `Form von ${width} und ${height}`,
+    swap: 'Breite und Höhe tauschen',
+    ratio: (ratio) => `Verhältnis ${ratio}`,
+    area: (megapixels) => `${megapixels} MP`,
+    keep: 'Megapixel beibehalten',
+    multiple: 'Vielfache von',
+  },
+  render: {
+    options: 'Arten zu rendern',
+    next: 'Als Nächstes rendern',
+    nextHint: 'Vor allem, was wartet',
+    last: 'Zum Schluss rendern',
+    lastHint: 'Nach allem, was wartet',
+    vary: 'Variationen und Reihen',
+    varyHint: 'Viele Seeds oder ein Raster von Werten',
+    endless: 'Endlos rendern',
+    endlessHint: 'Eins nach dem anderen, bis zum Stopp',
+    stop: 'Stopp',
+    stopEndless: 'Endloses Rendern beenden',
+    made: (count) => `Endlos · ${count} fertig`,
+    started: 'Es wird endlos gerendert.',
+    queuedNext: (count) => (count === 1 ? 'Kommt als Nächstes.' : `${count} Bilder kommen als Nächstes.`),
+  },
+  drop: {
+    title: 'Loslassen zum Importieren',
+    text: 'Ein Workflow als JSON oder ein Bild oder Film, der damit entstand',
+  },
+  grid: { show: 'Raster zeigen' },
+};
+
+/** The texts of the Create page. What opens on demand has its own. */
+export const words = texts({ en, de });
