@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -168,12 +169,29 @@ def _encode(
         total = len(film.order)
         for place in range(total):
             output.mux(video.encode(_yuv_frame(film.frame(place, even=codec.even), codec.pixels, place, film.rate())))
+            if place == 0:
+                _calm_down()  # the first frame opens the encoder
             if sound is not None:
                 sound.encode_until((place + 1) / film.rate())
             step(place + 1, total)
         output.mux(video.encode(None))
         if sound is not None:
             sound.finish()
+
+
+def _calm_down() -> None:
+    """Give up real-time scheduling.
+
+    Where it may (as root), SVT-AV1 takes it for its own threads and for the one that calls it, with the highest
+    priority and for good: nothing else would run on the machine, and child processes would inherit it.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        return
+    with suppress(OSError):
+        for thread in [int(task.name) for task in Path("/proc/self/task").iterdir()]:
+            with suppress(OSError):  # it has ended
+                if os.sched_getscheduler(thread) == os.SCHED_FIFO:
+                    os.sched_setscheduler(thread, os.SCHED_OTHER, os.sched_param(0))
 
 
 @contextmanager

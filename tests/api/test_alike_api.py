@@ -295,7 +295,8 @@ async def test_other_libraries(client: Client, data_dir: Path) -> None:
     put(data_dir / "input", "2.png", data=picture(1, 160, 120))
     await until_grouped(client, [["1.png", "2.png"]], root="input")
     assert await groups(client) == []
-    body = await ask(client, SIMILAR, root="input", filename="1.png")
+    # The studio's own example picture lies there too, and may have been looked at.
+    body = await ask(client, SIMILAR, root="input", filename="1.png", distance=10)
     assert [(item["filename"], item["type"]) for item in body["items"]] == [("2.png", "input")]
     assert await refused(client, DUPLICATES, root="none") == (400, "invalid root", "root")
     assert await refused(client, SIMILAR, root="none", filename="1.png") == (400, "invalid root", "root")

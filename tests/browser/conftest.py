@@ -96,5 +96,6 @@ def new_page(browser: Browser, studio: Studio) -> Iterator[NewPage]:
 
     yield make
     for context in contexts:
+        context.set_offline(True)  # what a page brings home when it is left must not reach the next visitor
         context.close()
     assert errors == []

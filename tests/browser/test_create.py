@@ -154,7 +154,7 @@ def test_the_keyboard_renders_and_the_form_is_kept(new_page: NewPage, studio: St
     create.page.reload()
     expect(prompt).to_have_value("a quiet harbour")
     expect(create.result).to_be_visible(timeout=PATIENCE)
-    create.page.goto(studio.url)
+    create.page.goto(f"{studio.url}create")
     expect(create.page.get_by_role("heading", level=1)).to_have_text(form["title"])
 
 

@@ -1,5 +1,7 @@
 import { get } from '$lib/api/client';
+import { queryClient } from '$lib/api/queries';
 import type { Job } from '$lib/api/types';
+import { studio } from '$lib/live/studio.svelte';
 import { jobPieces } from '$lib/media';
 import { createQuery } from '@tanstack/svelte-query';
 
@@ -17,11 +19,18 @@ export function lastThumbs(jobs: readonly Job[]): Map<string, string> {
   return found;
 }
 
+const KEY = ['last-results'];
+
 export const lastResultsQuery = (open: () => boolean) =>
   createQuery(() => ({
-    queryKey: ['last-results'],
+    queryKey: KEY,
     enabled: open(),
     queryFn: async ({ signal }) =>
       lastThumbs((await get('/cozygen/api/jobs', { query: { status: 'done', limit: DEPTH }, signal })).items),
-    staleTime: 5_000,
+    staleTime: 0,
   }));
+
+/** Ask again whenever a job ends; returns how to stop. */
+export function followResults(): () => void {
+  return studio.onFinished(() => void queryClient.invalidateQueries({ queryKey: KEY }));
+}
