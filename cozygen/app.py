@@ -288,8 +288,7 @@ async def _run(app: web.Application) -> AsyncIterator[None]:
     finally:
         for task in background:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*background, return_exceptions=True)
         await services.ahead.close()
         await services.looker.close()
         await services.tag_update.close()
@@ -357,7 +356,10 @@ async def _make_ahead(services: Services) -> None:
         while True:
             notice = await listener.next()
             if notice.name == "gallery" and "root" not in notice.data:
-                services.ahead.add(await arrivals.new())
+                try:
+                    services.ahead.add(await arrivals.new())
+                except (sqlite3.Error, OSError) as error:
+                    log.info("thumbnails of what is new have to wait: %s", error)
 
 
 async def _seed_example(services: Services) -> None:
