@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import de from './de';
 import en from './en';
-import { formatDuration, formatTime, i18n, preferred, t } from './index.svelte';
+import { formatBytes, formatDuration, formatTime, i18n, preferred, t } from './index.svelte';
 
 /** Every text with where it stands; functions are called with names or numbers. */
 function texts(value: unknown, path = ''): [string, string][] {
@@ -54,4 +54,15 @@ describe('times', () => {
     expect(formatTime(epoch(new Date(2026, 0, 2, 9, 30)), now)).toMatch(/^9:30/);
     expect(formatTime(epoch(new Date(2026, 0, 1, 9, 30)), now)).toContain('Jan 1, 2026');
   });
+});
+
+describe('sizes', () => {
+  it.each([
+    [0, '0 bytes'],
+    [999, '999 bytes'],
+    [1500, '1.5 kB'],
+    [23_400_000, '23.4 MB'],
+    [234_000_000, '234 MB'],
+    [5e15, '5,000 TB'],
+  ])('%i bytes are %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
 });

@@ -2,17 +2,11 @@ import { get } from '$lib/api/client';
 import { keys, queryClient } from '$lib/api/queries';
 import type { components } from '$lib/api/schema';
 import type { Form } from '$lib/api/types';
-import { handOver } from '$lib/state/handover';
-import { router } from '$lib/state/router.svelte';
 import { firstWorkflow } from '$lib/workflows';
 import { recents } from '../../routes/create/recents.svelte';
-import { userDrafts } from '../../routes/create/state/drafts.svelte';
-import { userValues } from '../../routes/create/state/user.svelte';
+import { passOn } from '../../routes/create/state/pass';
 
 export type UsedPrompt = components['schemas']['UsedPrompt'];
-
-const LONGEST_MS = 10_000;
-const LOOK_MS = 30;
 
 /** Where a prompt belongs in a form: in the field it was typed in, else in the first text. */
 export function fieldFor(form: Form, prompt: UsedPrompt): string | null {
@@ -39,21 +33,5 @@ export async function usePrompt(prompt: UsedPrompt): Promise<boolean> {
   });
   const field = fieldFor(form, prompt);
   if (field === null) return false;
-  const stop = userValues.start();
-  try {
-    await until(() => userValues.ready);
-    userDrafts.prepare(name);
-    await until(() => userDrafts.isReady(name));
-    const draft = userDrafts.load(name);
-    handOver(name, { ...draft, values: { ...draft.values, [field]: prompt.text } });
-  } finally {
-    stop();
-  }
-  router.go(['create', name]);
-  return true;
-}
-
-async function until(ready: () => boolean): Promise<void> {
-  const end = Date.now() + LONGEST_MS;
-  while (!ready() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  return passOn(name, (draft) => ({ ...draft, values: { ...draft.values, [field]: prompt.text } }));
 }

@@ -1,6 +1,6 @@
 import { i18n } from '$lib/i18n/index.svelte';
 import { afterEach, expect, it } from 'vitest';
-import { dateLabel, sizeLabel } from './dates';
+import { dateLabel } from './dates';
 
 const now = new Date(2026, 9, 5, 1);
 
@@ -21,10 +21,3 @@ it('speaks the language in force', async () => {
   expect(dateLabel('2026-10-04', 'day', now)).toBe('Gestern');
   expect(dateLabel('2026-10-01', 'month', now)).toBe('Oktober 2026');
 });
-
-it.each([
-  [0, '0 byte'],
-  [999, '999 byte'],
-  [1500, '1.5 kB'],
-  [23_400_000, '23 MB'],
-])('%i bytes are %s', (bytes, text) => expect(sizeLabel(bytes)).toBe(text));

@@ -37,20 +37,3 @@ export function dateLabel(date: string, unit: 'day' | 'month' | 'short', now = n
     ? formatOf('day', style).format(moment)
     : formatOf('day and year', { ...style, year: 'numeric' }).format(moment);
 }
-
-/** A number of bytes for people, such as `3.4 MB`. */
-export function sizeLabel(bytes: number): string {
-  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1000 && unit < units.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  return new Intl.NumberFormat(i18n.language, {
-    style: 'unit',
-    unit: units[unit] ?? 'byte',
-    unitDisplay: 'short',
-    maximumFractionDigits: value < 10 && unit > 0 ? 1 : 0,
-  }).format(value);
-}

@@ -3,12 +3,7 @@ import { keys, queryClient } from '$lib/api/queries';
 import type { Form } from '$lib/api/types';
 import { withMore } from '$lib/prompts/elements';
 import { shownValue, type Draft } from '$lib/state/drafts';
-import { handOver } from '$lib/state/handover';
-import { router } from '$lib/state/router.svelte';
 import { firstWorkflow } from '$lib/workflows';
-
-const LONGEST_MS = 10_000;
-const LOOK_MS = 30;
 
 /** A draft with more at the end of its prompt; null where the form has no prompt. */
 export function withPrompt(form: Form, draft: Draft, text: string): Draft | null {
@@ -21,9 +16,8 @@ export function withPrompt(form: Form, draft: Draft, text: string): Draft | null
 
 /** Append to the prompt of the workflow used last, and go there. False where there is none. Throws `ApiError`. */
 export async function insertIntoPrompt(text: string): Promise<boolean> {
-  const [{ userDrafts }, { userValues }, { recents }] = await Promise.all([
-    import('../create/state/drafts.svelte'),
-    import('../create/state/user.svelte'),
+  const [{ passOn }, { recents }] = await Promise.all([
+    import('../create/state/pass'),
     import('../create/recents.svelte'),
   ]);
   const workflows = await queryClient.fetchQuery({
@@ -36,22 +30,5 @@ export async function insertIntoPrompt(text: string): Promise<boolean> {
     queryKey: keys.form(name),
     queryFn: () => get('/cozygen/api/workflows/{name}/form', { path: { name } }),
   });
-  const stop = userValues.start();
-  try {
-    await until(() => userValues.ready);
-    userDrafts.prepare(name);
-    await until(() => userDrafts.isReady(name));
-    const draft = withPrompt(form, userDrafts.load(name), text);
-    if (draft === null) return false;
-    handOver(name, draft);
-  } finally {
-    stop();
-  }
-  router.go(['create', name]);
-  return true;
-}
-
-async function until(ready: () => boolean): Promise<void> {
-  const end = Date.now() + LONGEST_MS;
-  while (!ready() && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  return passOn(name, (draft) => withPrompt(form, draft, text));
 }
