@@ -11,11 +11,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import quote
 
 _START_SECONDS = 60.0
+_QUIET_LOOKS = 3
 
 
 class Studio:
@@ -81,9 +84,14 @@ class Studio:
 
     def forget(self) -> None:
         """Forget what is remembered for the user, such as their forms: the next visitor is a new one."""
-        for item in self.get("/cozygen/api/state")["items"]:
-            path = f"/cozygen/api/state/{quote(item['key'], safe='')}"
-            self.send("DELETE", path)
+        quiet = 0
+        while quiet < _QUIET_LOOKS:  # what the last page sent when it was closed may still be on its way
+            items = self.get("/cozygen/api/state")["items"]
+            for item in items:
+                with suppress(HTTPError):  # it has changed since
+                    self.send("DELETE", f"/cozygen/api/state/{quote(item['key'], safe='')}")
+            quiet = 0 if items else quiet + 1
+            time.sleep(0.1)
 
     def send(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON answer to a request, None where there is none."""
