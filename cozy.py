@@ -134,6 +134,8 @@ def test(arguments: list[str]) -> int:
     pytest = [python, "-m", "pytest", "-n", "auto", "--dist", "loadfile"]
     checks: dict[str, tuple[list[str], Path]] = {"tests": ([*pytest, *arguments], ROOT)}
     if not arguments:
+        # Thousands of tests, some of several programs at once: what fails is run once more, and named either way.
+        pytest += ["--reruns", "1", "-raR"]
         checks = {
             "format": ([python, "-m", "ruff", "format", "--check", "."], ROOT),
             "lint": ([python, "-m", "ruff", "check", "."], ROOT),
@@ -142,7 +144,7 @@ def test(arguments: list[str]) -> int:
             "web lint": ([*npm(), "run", "--silent", "lint"], FRONTEND),
             "web types": ([*npm(), "run", "--silent", "check"], FRONTEND),
             "web tests": ([*npm(), "run", "--silent", "test"], FRONTEND),
-            **checks,
+            "tests": (pytest, ROOT),
         }
     failed = []
     for name, (command, folder) in checks.items():
