@@ -1,7 +1,8 @@
 import { get, post } from '$lib/api/client';
+import { studio } from '$lib/live/studio.svelte';
 import { ASKED, TagSource } from './suggest';
 
-/** The server's tag list. Answers are remembered for as long as the page lives. */
+/** The server's tag list. Answers are remembered until there is another list. */
 export const tags = new TagSource(async (query, signal) => {
   const { items, total } = await get('/cozygen/api/tags/search', { query: { q: query, limit: String(ASKED) }, signal });
   return { items, total };
@@ -9,6 +10,12 @@ export const tags = new TagSource(async (query, signal) => {
 
 /** Tag -> what may have been meant by it; null for those that are in the list. */
 const checked = new Map<string, readonly string[] | null>();
+
+studio.onTags(({ running }) => {
+  if (running) return;
+  tags.forget();
+  checked.clear();
+});
 
 /** Check what was not checked yet; what is known of all that ever was. Throws `ApiError`. */
 export async function check(

@@ -41,6 +41,12 @@ describe('TagSource', () => {
     expect(source.look('blue_')).toMatchObject({ items: [{ name: 'blue' }], final: true });
     expect(ask).toHaveBeenCalledTimes(2);
   });
+  it('forgets a list that is replaced', async () => {
+    const source = new TagSource(() => Promise.resolve({ items: [found('blue')], total: 1 }));
+    await source.fetch('bl');
+    source.forget();
+    expect(source.look('bl')).toBeNull();
+  });
   it('ends a request that a newer one makes stale, and asks once for the same', async () => {
     const signals: AbortSignal[] = [];
     const ask = (query: string, signal: AbortSignal) =>

@@ -79,6 +79,12 @@ export class TagSource {
     return null;
   }
 
+  /** The list is another one: what is known of the old one does not count. */
+  forget(): void {
+    this.#running?.control.abort();
+    this.#cache.clear();
+  }
+
   /** Ask the server. Resolves when the answer is there to look at; rejects when it fails or a newer one took over. */
   async fetch(query: string): Promise<void> {
     if (this.#running?.query === query) return this.#running.answer;
