@@ -8,15 +8,17 @@ import sys
 
 # mallopt(3) of the GNU C library.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
-_SETTINGS = {_ARENA_MAX: 2, _MMAP_THRESHOLD: 2 << 20, _TRIM_THRESHOLD: 8 << 20}
+# A lower threshold for maps of their own would give memory back sooner, but every large answer would then fault its
+# pages in anew, and threads that hold the interpreter meanwhile keep the event loop waiting.
+_SETTINGS = {_ARENA_MAX: 2, _MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 64 << 20}
 _VARIABLES = ("MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 def economise() -> bool:
-    """Have freed memory given back to the system soon; whether that could be arranged.
+    """Have threads share what they keep of freed memory; whether that could be arranged.
 
-    By itself the GNU C library keeps as much for each thread as the largest thing was that ever was in memory: with a
-    million files a few answers come to a hundred megabytes. Other systems, and who set one of its environment
+    By itself the GNU C library keeps a heap for each of many threads: with a million files a few answers come to a
+    hundred megabytes. Other systems, and who set one of its environment
     variables, are left alone.
     """
     if sys.platform != "linux" or any(name in os.environ for name in _VARIABLES):
