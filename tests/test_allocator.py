@@ -9,6 +9,7 @@ import pytest
 
 from cozygen import allocator
 
+
 @pytest.mark.skipif(sys.platform != "linux" or not hasattr(ctypes.CDLL(None), "mallopt"), reason="another C library")
 def test_the_c_library_takes_the_settings() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
