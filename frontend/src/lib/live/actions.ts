@@ -5,7 +5,8 @@ import { studio } from './studio.svelte';
 import { toasts } from '../state/toasts.svelte';
 import { stage } from './stage.svelte';
 
-const reason = (error: unknown) =>
+/** Why something was not done, for a user. */
+export const reason = (error: unknown): string =>
   error instanceof ApiError && error.offline
     ? t().render.offline
     : error instanceof Error

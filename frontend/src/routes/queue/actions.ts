@@ -1,7 +1,7 @@
 import { ApiError, get, post } from '$lib/api/client';
 import type { Job } from '$lib/api/types';
 import { t } from '$lib/i18n/index.svelte';
-import { cancelJob } from '$lib/live/actions';
+import { cancelJob, reason } from '$lib/live/actions';
 import { studio } from '$lib/live/studio.svelte';
 import type { Draft } from '$lib/state/drafts';
 import { handOver } from '$lib/state/handover';
@@ -9,13 +9,6 @@ import { router } from '$lib/state/router.svelte';
 import { toasts } from '$lib/state/toasts.svelte';
 import type { Place } from './order';
 import { queueTexts } from './texts';
-
-const reason = (error: unknown) =>
-  error instanceof ApiError && error.offline
-    ? t().render.offline
-    : error instanceof Error
-      ? error.message
-      : String(error);
 
 /** Move a waiting job; whether the server did. */
 export async function moveJob(job: Job, place: NonNullable<Place>): Promise<boolean> {
